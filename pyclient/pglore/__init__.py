@@ -1,0 +1,95 @@
+"""pglore: embedding, search and answers inside PostgreSQL, from Python.
+
+    import pglore
+
+    with pglore.connect() as lore:
+        manual = lore.create_collection("manual", if_not_exists=True)
+        manual.add("vacuum", "VACUUM reclaims storage occupied by dead tuples.")
+        print(manual.ask("How do I reclaim storage?"))
+
+`aconnect` gives the same with `await`. Each method is one SQL function of the schema lore; its errors are in `pglore.errors`.
+"""
+
+from .ask import Answer, Source
+from .chunk import Chunk
+from .client import AsyncClient, Client
+from .collection import AsyncCollection, Collection, CollectionInfo
+from .context import Passage
+from .doctor import Finding
+from .documents import Added, Document
+from .errors import (
+    BadArgument,
+    BadFilter,
+    BadSchema,
+    BudgetSpent,
+    CallerError,
+    CatalogMissing,
+    DimensionMismatch,
+    EmptyInput,
+    Error,
+    ExtensionMissing,
+    HostBusy,
+    HostDown,
+    InputTooLong,
+    InternalError,
+    ModelNotLoaded,
+    OutOfMemory,
+    SetupError,
+    TryAgain,
+    UnknownCollection,
+    UnknownEngine,
+    UnknownModel,
+)
+from .host import HostStatus
+from .models import Model
+from .parse import Parsed
+from .rerank import Ranked
+from .search import Hit
+
+__version__ = "0.1.0"
+
+connect = Client.connect
+aconnect = AsyncClient.connect
+
+__all__ = [
+    "Added",
+    "Answer",
+    "AsyncClient",
+    "AsyncCollection",
+    "BadArgument",
+    "BadFilter",
+    "BadSchema",
+    "BudgetSpent",
+    "CallerError",
+    "CatalogMissing",
+    "Chunk",
+    "Client",
+    "Collection",
+    "CollectionInfo",
+    "DimensionMismatch",
+    "Document",
+    "EmptyInput",
+    "Error",
+    "ExtensionMissing",
+    "Finding",
+    "Hit",
+    "HostBusy",
+    "HostDown",
+    "HostStatus",
+    "InputTooLong",
+    "InternalError",
+    "Model",
+    "ModelNotLoaded",
+    "OutOfMemory",
+    "Parsed",
+    "Passage",
+    "Ranked",
+    "SetupError",
+    "Source",
+    "TryAgain",
+    "UnknownCollection",
+    "UnknownEngine",
+    "UnknownModel",
+    "aconnect",
+    "connect",
+]

@@ -1,0 +1,80 @@
+"""SQL calls and their rows: what the sync and the async client have in common. Nothing here waits."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from .errors import BadArgument
+
+T = TypeVar("T")
+Statement = tuple[bytes, list[Any]]
+Vector = list[float]
+
+
+def call(function: str, columns: str = "*", **arguments: Any) -> Statement:
+    """The statement that calls a function by argument names; what is None is left to the function's own default."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    named = ", ".join(f"{name} => %s" for name in given)
+    return f"SELECT {columns} FROM {function}({named})".encode(), [parameter(value) for value in given.values()]
+
+
+def parameter(value: Any) -> Any:
+    """A value as psycopg is to send it: mappings as jsonb, everything else as it is."""
+    if isinstance(value, Mapping):
+        from psycopg.types.json import Jsonb
+
+        return Jsonb(value, dumps=to_json)
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):
+        return [parameter(item) for item in value]
+    if isinstance(value, str) and "\0" in value:
+        raise BadArgument("text contains a NUL character", hint="PostgreSQL cannot store it: remove it from the text.")
+    return value
+
+
+def to_json(value: Any) -> str:
+    """JSON text; dates and times in ISO form. raises BadArgument for what JSON cannot say."""
+    try:
+        return json.dumps(value, default=_isoformat, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        hint = "Use text, finite numbers, true, false, null, lists and mappings."
+        raise BadArgument(f"not JSON: {error}", hint=hint) from error
+
+
+def _isoformat(value: Any) -> str:
+    if not hasattr(value, "isoformat"):
+        raise TypeError(f"{type(value).__name__} has no JSON form")
+    return value.isoformat()
+
+
+def vector(text: str | None) -> Vector | None:
+    """pgvector's text form, [1,2,3], as a list of floats."""
+    return None if text is None else json.loads(text)
+
+
+def build(kind: type[T], row: Mapping[str, Any]) -> T:
+    """One row as a dataclass, by column name; columns that a newer server adds are left out."""
+    names = _names(kind)
+    return kind(**{name: plain(value) for name, value in row.items() if name in names})
+
+
+@cache
+def _names(kind: type) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(kind))
+
+
+def plain(value: Any) -> Any:
+    """A column's value without driver types: an int4range becomes (start, end), half open."""
+    if type(value).__name__ == "Range":
+        return (0, 0) if value.isempty else (value.lower, value.upper)
+    return value
+
+
+def first(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """The only column of the only row; None where there is no row."""
+    for row in rows:
+        return next(iter(row.values()))
+    return None

@@ -1,0 +1,125 @@
+"""A collection: documents, their chunks, and what can be asked of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from .ask import Ask, AsyncAsk
+from .call import build, call
+from .context import AsyncContext, Context
+from .documents import AsyncDocuments, Documents
+from .search import AsyncSearch, Search
+from .session import AsyncSession, Session
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, Connection
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """One row of `lore.collections`."""
+
+    name: str
+    model: str
+    dimensions: int
+    documents: int
+    chunks: int
+    keyword: str
+    created_at: datetime
+
+
+class AsyncCollection(AsyncSearch, AsyncContext, AsyncAsk, AsyncDocuments):
+    """A collection by its name. Made by `AsyncClient.collection`; the server looks the name up at each call."""
+
+    def __init__(self, connection: AsyncConnection[Any], name: str) -> None:
+        super().__init__(connection)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    async def drop(self) -> None:
+        """Delete the collection with all its documents. raises UnknownCollection"""
+        await self._rows(call("lore.drop_collection", collection=self.name))
+
+
+class AsyncCollections(AsyncSession):
+    def collection(self, name: str) -> AsyncCollection:
+        """The collection of this name, without asking whether it is there."""
+        return AsyncCollection(self.connection, name)
+
+    async def create_collection(
+        self,
+        name: str,
+        *,
+        model: str | None = None,
+        language: str = "english",
+        chunk_strategy: str = "auto",
+        chunk_size: int | None = None,
+        chunk_overlap: int = 0,
+        if_not_exists: bool = False,
+    ) -> AsyncCollection:
+        """Make a collection: its embedder, the language of its keyword index, how its documents are cut.
+
+        raises  CatalogMissing, BadArgument, UnknownModel
+        """
+        options = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
+        options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "if_not_exists": if_not_exists}
+        await self._rows(call("lore.create_collection", collection=name, **options))
+        return self.collection(name)
+
+    async def collections(self) -> list[CollectionInfo]:
+        """Every collection by name, with its size. raises CatalogMissing"""
+        rows = await self._rows((b"SELECT * FROM lore.collections ORDER BY name", []))
+        return [build(CollectionInfo, row) for row in rows]
+
+
+# Below: the same without async, written by `python pyclient/derive.py`.
+
+
+class Collection(Search, Context, Ask, Documents):
+    """A collection by its name. Made by `Client.collection`; the server looks the name up at each call."""
+
+    def __init__(self, connection: Connection[Any], name: str) -> None:
+        super().__init__(connection)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def drop(self) -> None:
+        """Delete the collection with all its documents. raises UnknownCollection"""
+        self._rows(call("lore.drop_collection", collection=self.name))
+
+
+class Collections(Session):
+    def collection(self, name: str) -> Collection:
+        """The collection of this name, without asking whether it is there."""
+        return Collection(self.connection, name)
+
+    def create_collection(
+        self,
+        name: str,
+        *,
+        model: str | None = None,
+        language: str = "english",
+        chunk_strategy: str = "auto",
+        chunk_size: int | None = None,
+        chunk_overlap: int = 0,
+        if_not_exists: bool = False,
+    ) -> Collection:
+        """Make a collection: its embedder, the language of its keyword index, how its documents are cut.
+
+        raises  CatalogMissing, BadArgument, UnknownModel
+        """
+        options = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
+        options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "if_not_exists": if_not_exists}
+        self._rows(call("lore.create_collection", collection=name, **options))
+        return self.collection(name)
+
+    def collections(self) -> list[CollectionInfo]:
+        """Every collection by name, with its size. raises CatalogMissing"""
+        rows = self._rows((b"SELECT * FROM lore.collections ORDER BY name", []))
+        return [build(CollectionInfo, row) for row in rows]

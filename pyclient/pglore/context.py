@@ -1,0 +1,70 @@
+"""The sources of an answer, packed to a budget of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .call import build, call
+from .session import AsyncSession, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A numbered source as a generator reads it."""
+
+    source: int
+    key: str
+    chunk_id: int
+    span: tuple[int, int]
+    heading: str | None
+    content: str
+    tokens: int
+
+
+class AsyncContext(AsyncSession):
+    name: str
+
+    async def context(
+        self,
+        query: str,
+        *,
+        k: int = 8,
+        max_tokens: int = 2000,
+        mode: str = "hybrid",
+        filter: Mapping[str, Any] | None = None,
+        rerank: str | None = None,
+    ) -> list[Passage]:
+        """The best passages for a query, numbered from 1, together at most max_tokens long.
+
+        raises  UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
+        """
+        options = {"k": k, "max_tokens": max_tokens, "mode": mode, "filter": filter, "rerank": rerank}
+        statement = call("lore.context", collection=self.name, query=query, **options)
+        return [build(Passage, row) for row in await self._rows(statement)]
+
+
+# Below: the same without async, written by `python pyclient/derive.py`.
+
+
+class Context(Session):
+    name: str
+
+    def context(
+        self,
+        query: str,
+        *,
+        k: int = 8,
+        max_tokens: int = 2000,
+        mode: str = "hybrid",
+        filter: Mapping[str, Any] | None = None,
+        rerank: str | None = None,
+    ) -> list[Passage]:
+        """The best passages for a query, numbered from 1, together at most max_tokens long.
+
+        raises  UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
+        """
+        options = {"k": k, "max_tokens": max_tokens, "mode": mode, "filter": filter, "rerank": rerank}
+        statement = call("lore.context", collection=self.name, query=query, **options)
+        return [build(Passage, row) for row in self._rows(statement)]

@@ -1,0 +1,54 @@
+"""Text to vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+from .call import Vector, call, vector
+from .session import AsyncSession, Session
+
+
+class AsyncEmbed(AsyncSession):
+    @overload
+    async def embed(self, input: str, *, model: str | None = None, input_type: str = "document") -> Vector: ...
+    @overload
+    async def embed(
+        self, input: Sequence[str | None], *, model: str | None = None, input_type: str = "document"
+    ) -> list[Vector | None]: ...
+    async def embed(self, input, *, model=None, input_type="document"):
+        """The unit-length vector of a text, or those of many texts in one call (None stays None).
+
+        input_type  'document', or 'query' for what is searched with: some models want a prefix
+        raises      EmptyInput, InputTooLong, UnknownModel, HostBusy
+        """
+        options = {"model": model, "input_type": input_type}
+        if isinstance(input, str):
+            rows = await self._rows(call("lore.embed", "embed::text", input=input, **options))
+            return vector(rows[0]["embed"])
+        rows = await self._rows(call("lore.embed", "embed::text[]", inputs=list(input), **options))
+        return [vector(text) for text in rows[0]["embed"] or ()]
+
+
+# Below: the same without async, written by `python pyclient/derive.py`.
+
+
+class Embed(Session):
+    @overload
+    def embed(self, input: str, *, model: str | None = None, input_type: str = "document") -> Vector: ...
+    @overload
+    def embed(
+        self, input: Sequence[str | None], *, model: str | None = None, input_type: str = "document"
+    ) -> list[Vector | None]: ...
+    def embed(self, input, *, model=None, input_type="document"):
+        """The unit-length vector of a text, or those of many texts in one call (None stays None).
+
+        input_type  'document', or 'query' for what is searched with: some models want a prefix
+        raises      EmptyInput, InputTooLong, UnknownModel, HostBusy
+        """
+        options = {"model": model, "input_type": input_type}
+        if isinstance(input, str):
+            rows = self._rows(call("lore.embed", "embed::text", input=input, **options))
+            return vector(rows[0]["embed"])
+        rows = self._rows(call("lore.embed", "embed::text[]", inputs=list(input), **options))
+        return [vector(text) for text in rows[0]["embed"] or ()]
