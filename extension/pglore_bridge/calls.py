@@ -1,0 +1,87 @@
+"""What PL/Python calls: embed() for vectors, host() for everything else."""
+
+import json
+from functools import partial
+
+from .channel import exchange, frame
+from .failure import Failure
+
+GROUP_TEXTS = 256  # an array travels in groups, so that the host's queue stays short and a cancel is heard soon
+GROUP_CHARACTERS = 1 << 18
+TEXT_LIMIT = 1_000_000  # characters
+BULK_TEXTS = 16  # arrays from this size on wait behind single texts
+
+
+def embed(plpy, inputs, model, input_type):
+    """Vectors of texts, as a row for lore._vectors.
+
+    inputs   list of str or None, N
+    returns  dict: error JSON or None, vectors N pgvector literals (None for None), notice or None
+    """
+    try:
+        texts = [index for index, text in enumerate(inputs) if text is not None]
+        for index in texts:
+            if len(inputs[index]) > TEXT_LIMIT:
+                raise Failure("LO102", f"a text is {len(inputs[index]):,} characters, over the limit of {TEXT_LIMIT:,}",
+                              "Cut it with lore.chunk and embed the chunks.")
+        groups = list(_groups(inputs, texts))
+        lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
+        vectors, windowed = [None] * len(inputs), []
+
+        def encode(number):
+            arguments = {"texts": [inputs[index] for index in groups[number]],
+                         "model": model, "input_type": input_type, "lane": lane}
+            return _request(number, "embed", json.dumps(arguments, ensure_ascii=False))
+
+        def receive(number, header, body):
+            for index, literal in zip(groups[number], body.decode("ascii").split("\n")):
+                vectors[index] = literal
+            if header.get("windowed"):
+                windowed.append(header["windowed"])
+
+        exchange(plpy, len(groups), encode, receive)
+        return {"error": None, "vectors": vectors, "notice": _notice(windowed, len(texts))}
+    except Failure as failure:
+        return {"error": json.dumps(failure.error), "vectors": None, "notice": None}
+
+
+def host(plpy, op, arguments):
+    """Any other operation of the host, as a row for lore._reply.
+
+    arguments  JSON text of an object, passed on as it is
+    returns    dict: error JSON or None, result JSON text or None
+    """
+    try:
+        replies = []
+        exchange(plpy, 1, partial(_request, op=op, arguments=arguments),
+                 lambda number, header, body: replies.append(body.decode("utf-8")))
+        return {"error": None, "result": replies[0]}
+    except Failure as failure:
+        return {"error": json.dumps(failure.error), "result": None}
+
+
+def _request(number, op, arguments):
+    return frame(f'{{"id": {number}, "op": {json.dumps(op)}, "arguments": {arguments}}}'.encode())
+
+
+def _groups(inputs, texts):
+    """Cut the indexes of the texts into groups of bounded count and size."""
+    group, characters = [], 0
+    for index in texts:
+        size = len(inputs[index])
+        if group and (len(group) == GROUP_TEXTS or characters + size > GROUP_CHARACTERS):
+            yield group
+            group, characters = [], 0
+        group.append(index)
+        characters += size
+    if group:
+        yield group
+
+
+def _notice(windowed, count):
+    """The NOTICE for texts longer than the model's window, or None."""
+    if not windowed:
+        return None
+    longer, window = sum(entry["texts"] for entry in windowed), windowed[0]["window"]
+    return (f"{longer} of {count} texts {'is' if longer == 1 else 'are'} longer than the model's window of {window} "
+            "tokens: read in windows, whose vectors were averaged")
