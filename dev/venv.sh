@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Makes .venv: the client, the command line, the model host and the tests, at the versions of constraints.txt.
+. "$(dirname "$0")/common.sh"
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$python is older than Python 3.11"
+
+# Root's environment lies in the cache, because the server's account starts the model host from it and may not enter the checkout.
+venv=$checkout/.venv
+[ "$(id -u)" != 0 ] || venv=$place/venv
+
+gpu=no
+[ ! -e /proc/driver/nvidia/version ] || gpu=yes
+# An editable install knows the packages by name, so a new one counts as a change.
+stamp=$(cd "$checkout" && { cat pyproject.toml constraints.txt dev/venv.sh && ls -d */pglore*; } | sha256sum | cut -c1-16)
+stamp="$stamp $("$python" -V) gpu=$gpu $checkout"
+
+link() {
+    [ "$venv" = "$checkout/.venv" ] || [ "$(readlink "$checkout/.venv" || true)" = "$venv" ] || ln -sfnT "$venv" "$checkout/.venv"
+}
+
+if [ "$(cat "$venv/pglore.stamp" 2>/dev/null || true)" = "$stamp" ]; then
+    link
+    exit 0
+fi
+locked "venv-$(basename "$place")"
+mkdir -p "$(dirname "$venv")"
+if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+    say "making a virtual environment with $("$python" -V)"
+    rm -rf "$venv"
+    logged venv "$python" -m venv "$venv"
+fi
+link
+
+pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input)
+logged pip "${pip[@]}" install -q -c "$checkout/constraints.txt" pip setuptools
+
+# torch first and alone: where there is no GPU, a build without CUDA saves gigabytes.
+if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
+    torch=$(grep '^torch==' "$checkout/constraints.txt")
+    index=()
+    if [ $gpu = no ]; then
+        logged torch "${pip[@]}" install -q --dry-run --report "$place/torch.json" -c "$checkout/constraints.txt" "$torch"
+        if grep -qi '"name": *"nvidia-' "$place/torch.json"; then
+            index=(--index-url "${PGLORE_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}")
+        fi
+    fi
+    say "installing $torch (GPU: $gpu)"
+    if [ ${#index[@]} = 0 ]; then
+        logged torch "${pip[@]}" install -q -c "$checkout/constraints.txt" "$torch"
+    elif ! (logged torch "${pip[@]}" install -q "${index[@]}" "$torch") 2>/dev/null; then
+        say "no CPU build of $torch can be had (see PGLORE_TORCH_INDEX in docs/install.md): installing the default build, with CUDA"
+        logged torch "${pip[@]}" install -q -c "$checkout/constraints.txt" "$torch"
+    fi
+fi
+say "installing the Python packages of constraints.txt"
+logged pip "${pip[@]}" install -q -c "$checkout/constraints.txt" -e "$checkout[host,dev]"
+printf '%s\n' "$stamp" >"$venv/pglore.stamp"

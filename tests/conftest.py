@@ -1,0 +1,168 @@
+"""Fixtures that every test shares: databases with pglore on the test server, roles, the model host, outside data.
+
+The server is the one named by PGLORE_TEST_DSN (`make test` makes one for each run), else the local server of `make up`,
+on which the tests use databases of their own. Every test gets a fresh copy of a template database.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pytest_postgresql import factories
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _server() -> dict[str, str]:
+    """Connection parameters of the server under test."""
+    dsn = os.environ.get("PGLORE_TEST_DSN") or os.environ.get("PGLORE_DSN")
+    if not dsn:
+        up = subprocess.run([ROOT / "dev" / "up.sh"], stdout=subprocess.PIPE, text=True, check=True)
+        dsn = up.stdout.splitlines()[-1]
+        os.environ["PGLORE_TEST_DSN"] = dsn
+    return {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
+
+
+def _load_pglore(**parameters) -> None:
+    """Put the extension and the catalog into the template database."""
+    try:
+        from pglore_migrations import upgrade
+    except ImportError:
+
+        def upgrade(connection):
+            return None
+
+    parameters.pop("autocommit", None)
+    with psycopg.connect(**parameters, autocommit=True) as connection:
+        connection.execute("SET client_min_messages = warning")
+        connection.execute("CREATE EXTENSION pglore CASCADE")
+        upgrade(connection)
+
+
+_parameters = _server()
+# The process id in the name: two runs may share a server.
+_template = factories.postgresql_noproc(
+    host=_parameters["host"],
+    port=_parameters.get("port", "5432"),
+    user=_parameters.get("user", "postgres"),
+    dbname=f"pglore_test_{os.getpid()}",
+    load=[_load_pglore],
+)
+postgresql_noproc = _template
+postgresql = factories.postgresql("postgresql_noproc")
+
+
+@pytest.fixture
+def db(postgresql: psycopg.Connection) -> psycopg.Connection:
+    """An autocommit connection of the superuser to a fresh database with the extension and the catalog."""
+    postgresql.autocommit = True
+    return postgresql
+
+
+@pytest.fixture
+def dsn(db: psycopg.Connection) -> str:
+    """The connection string of the test's database."""
+    info = db.info
+    return make_conninfo(host=info.host, port=info.port, user=info.user, dbname=info.dbname)
+
+
+@pytest.fixture
+def connect(dsn: str) -> Iterator[Callable[..., psycopg.Connection]]:
+    """A function that opens further autocommit connections to the test's database: connect(user='reader')."""
+    opened: list[psycopg.Connection] = []
+
+    def opener(**parameters) -> psycopg.Connection:
+        opened.append(psycopg.connect(make_conninfo(dsn, **parameters), autocommit=True))
+        return opened[-1]
+
+    yield opener
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def role(db: psycopg.Connection) -> Iterator[Callable[..., str]]:
+    """A function that makes a role that may log in, dropped after the test: role('lore_reader') is a member of that role."""
+    names: list[str] = []
+
+    def make(*member_of: str) -> str:
+        names.append(f"test_{os.getpid()}_{len(names)}")
+        name = sql.Identifier(names[-1])
+        db.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+        for group in member_of:
+            db.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), name))
+        return names[-1]
+
+    yield make
+    db.rollback()
+    for name in names:
+        db.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+        db.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+class Host:
+    """The model host of the server under test."""
+
+    def __init__(self, db: psycopg.Connection):
+        self.db = db
+
+    @property
+    def pid(self) -> int:
+        """Process id, after starting the host if need be."""
+        return self.db.execute("SELECT pid FROM lore.host_status()").fetchone()[0]
+
+    def kill(self) -> int:
+        """End the host as a crash would, wait until the process has gone, and return its process id."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while _alive(pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return pid
+
+
+def _alive(pid: int) -> bool:
+    """Whether the process runs (a zombie whose parent is slow does not count)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def host(db: psycopg.Connection) -> Host:
+    """The model host: host.pid, host.kill()."""
+    return Host(db)
+
+
+@pytest.fixture(scope="session")
+def data_directory(postgresql_noproc) -> Path:
+    """The server's data directory."""
+    with psycopg.connect(**{**_parameters, "dbname": "postgres"}) as connection:
+        return Path(connection.execute("SHOW data_directory").fetchone()[0])
+
+
+@pytest.fixture(scope="session")
+def pg_bin() -> Path:
+    """The folder of psql, pg_dump and pg_restore that fit the server under test."""
+    folder = os.environ.get("PGLORE_TEST_BIN")
+    if not folder:
+        found = subprocess.run([ROOT / "dev" / "server.sh", "pg_config", "demo"], stdout=subprocess.PIPE, text=True, check=True)
+        folder = os.path.dirname(found.stdout.strip())
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Test collections that lie outside the repository, in ../shared/data; tests that need them are skipped without."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("../shared/data is missing")
+    return folder
