@@ -1,6 +1,6 @@
 """Write the sync half of each client module from its async half: `python pyclient/derive.py [--check]`.
 
-A module's async classes stand above MARK, what is derived below it. Only words change, so line n of one is line n of the other.
+A module's async classes stand above MARK, what is derived from them below it. Only words change.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("pglore")
 
 
-def _dsn(dsn: str | None) -> str:
+def default_dsn(dsn: str | None) -> str:
+    """The connection string given, else PGLORE_DSN; empty leaves all to libpq's own environment."""
     return dsn if dsn is not None else os.environ.get("PGLORE_DSN", "")
 
 
@@ -48,7 +49,7 @@ class AsyncClient(
         """
         from psycopg import AsyncConnection
 
-        connection = await AsyncConnection.connect(_dsn(dsn), **{"autocommit": True, **options})
+        connection = await AsyncConnection.connect(default_dsn(dsn), **{"autocommit": True, **options})
         connection.add_notice_handler(_notice)
         return cls(connection)
 
@@ -81,7 +82,7 @@ class Client(
         """
         from psycopg import Connection
 
-        connection = Connection.connect(_dsn(dsn), **{"autocommit": True, **options})
+        connection = Connection.connect(default_dsn(dsn), **{"autocommit": True, **options})
         connection.add_notice_handler(_notice)
         return cls(connection)
 

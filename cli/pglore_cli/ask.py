@@ -1,0 +1,52 @@
+"""`pglore ask`: an answer with numbered sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import pglore
+
+from .options import database, retrieval
+from .output import clean, line, print_json, stdout
+
+
+@click.command("ask")
+@click.argument("question")
+@retrieval
+@click.option("-k", default=8, show_default=True, help="Passages that the generator reads.")
+@click.option("--model", metavar="ALIAS", help="The generator; default the default one.")
+@click.option("--max-tokens", default=2000, show_default=True, help="Tokens that the generator reads.")
+@database
+def command(question: str, collection: str, dsn: str | None, as_json: bool, **options: Any) -> None:
+    """Answer QUESTION from a collection, with the sources of each statement.
+
+    \b
+    Example:
+      pglore ask "How do I reclaim disk space without locking a table?" -c manual
+    """
+    with pglore.connect(dsn, application_name="pglore ask") as client:
+        answer = client.collection(collection).ask(question, **options)
+    print_json(answer) if as_json else show(answer)
+
+
+def show(answer: pglore.Answer) -> None:
+    """The answer, then each source: number, key, heading, quoted words."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = stdout()
+    console.print(Text(clean(answer.answer)), soft_wrap=not console.is_terminal)
+    if answer.sources:
+        console.print()
+    for source in answer.sources:
+        head = Text.assemble((f"[{source.n}] ", "bold"), (line(source.key), "bold cyan"))
+        if source.heading:
+            head.append(f"  {line(source.heading)}", "italic")
+        console.print(head)
+        quote = Text(f"“{line(source.quote)}”", "dim")
+        console.print(Padding(quote, (0, 0, 0, 4)) if console.is_terminal else Text(f"    {quote}"))
+    if console.is_terminal:
+        stages = ", ".join(f"{name} {value:.0f} ms" for name, value in answer.timings.items())
+        console.print(Text(f"\n{stages}", "dim"))

@@ -1,0 +1,141 @@
+"""`pglore ingest`: files and folders into a collection."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+import pglore
+
+from . import options
+from .failure import ERROR
+from .files import Failure, File, find
+from .load import Load, Progress
+from .output import clean, print_json, stderr
+
+
+@click.command("ingest")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@options.collection
+@click.option(
+    "--base", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Keys are paths below this."
+)
+@click.option("--metadata", type=options.JsonObject(), default="{}", metavar="JSON", help="Put on every document.")
+@click.option("--model", metavar="ALIAS", help="Embedder of a collection that is made; default the default one.")
+@click.option("--language", default="english", show_default=True, help="Language of a collection that is made.")
+@click.option("--connections", type=click.IntRange(1, 16), default=2, show_default=True, help="Batches in flight.")
+@options.database
+def command(
+    paths: Sequence[Path], collection: str, base: Path | None, metadata: dict[str, Any], model: str | None,
+    language: str, connections: int, dsn: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Load the HTML, Markdown and text files of PATHS; a document's key is its path.
+
+    The collection is made if it is not there. A file that is there unchanged is left alone, so that a load that was
+    stopped goes on where it was. A file that cannot be loaded is reported and skipped, and the exit code is 1.
+
+    \b
+    Example:
+      pglore ingest handbook/ notes.md --collection handbook --metadata '{"year": 2026}'
+    """
+    started = time.monotonic()
+    files, failures = find(paths, base)
+    with pglore.connect(dsn, application_name="pglore ingest") as client:
+        client.create_collection(collection, model=model, language=language, if_not_exists=True)
+    with display(files, quiet=as_json) as changed:
+        load = Load(dsn, collection, metadata=metadata, connections=connections, changed=changed)
+        load.progress.failures.extend(failures)
+        interrupted = run(load, files)
+    summary(load.progress, collection, time.monotonic() - started, as_json)
+    if interrupted:
+        click.echo("Stopped. What is loaded stays; the same command goes on from here.", err=True)
+        sys.exit(128 + signal.SIGINT)
+    if not files and not failures:
+        click.echo("No HTML, Markdown or text files there.", err=True)
+    if load.progress.failures or not files:
+        sys.exit(ERROR)
+
+
+def run(load: Load, files: Sequence[File]) -> bool:
+    """Do the load; whether it was stopped with Ctrl-C, which cancels what the server is doing for it."""
+    try:
+        asyncio.run(load.run(files))
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+@contextmanager
+def display(files: Sequence[File], *, quiet: bool) -> Any:
+    """A function that shows progress: a bar on a terminal, else a line at each tenth; nothing where quiet."""
+    if quiet:
+        yield lambda progress: None
+    elif sys.stderr.isatty():
+        with bar(files) as changed:
+            yield changed
+    else:
+        yield lines(files)
+
+
+@contextmanager
+def bar(files: Sequence[File]) -> Any:
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("[dim]{task.fields[done]}"),
+        TimeRemainingColumn(compact=True),
+    )  # fmt: skip
+    with Bar(*columns, console=stderr(), transient=True) as shown:
+        task = shown.add_task("load", total=sum(file.size for file in files), done="")
+        yield lambda progress: shown.update(task, completed=progress.bytes, done=counts(progress, len(files)))
+
+
+def lines(files: Sequence[File]) -> Callable[[Progress], None]:
+    total = sum(file.size for file in files) or 1
+    shown = 0
+
+    def changed(progress: Progress) -> None:
+        nonlocal shown
+        tenth = progress.bytes * 10 // total
+        if tenth > shown:
+            shown = tenth
+            click.echo(f"{tenth * 10:>3} %  {counts(progress, len(files))}", err=True)
+
+    return changed
+
+
+def counts(progress: Progress, files: int) -> str:
+    return f"{progress.files:,} of {files:,} files, {progress.total.tokens:,} tokens"
+
+
+def summary(progress: Progress, collection: str, seconds: float, as_json: bool) -> None:
+    """What was done: on standard output, and the skipped files on standard error."""
+    total = progress.total
+    if as_json:
+        counted = {"added": total.added, "updated": total.updated, "unchanged": total.unchanged}
+        embedded = {"chunks": total.chunks, "tokens": total.tokens, "seconds": round(seconds, 3)}
+        return print_json({"collection": collection, **counted, **embedded, "failed": progress.failures})
+    for failure in progress.failures:
+        report(failure)
+    failed = f", {len(progress.failures)} skipped" if progress.failures else ""
+    click.echo(
+        f'{total.added:,} added, {total.updated:,} updated, {total.unchanged:,} unchanged{failed} in collection "{collection}":'
+        f" {total.chunks:,} chunks, {total.tokens:,} tokens, {seconds:.1f} s"
+    )
+
+
+def report(failure: Failure) -> None:
+    """One skipped file and why."""
+    from rich.text import Text
+
+    why = failure.error + (f" ({failure.hint})" if failure.hint else "")
+    stderr().print(Text.assemble(("Skipped ", "yellow"), (clean(failure.key), "bold"), f": {clean(why)}"))

@@ -1,0 +1,55 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+def database(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--dsn and --json, which every command takes."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+    return click.option(
+        "--dsn", metavar="DSN", help="Connection string or URL; default PGLORE_DSN, then libpq's environment."
+    )(command)
+
+
+class JsonObject(click.ParamType):
+    """A JSON object given as text."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        try:
+            found = json.loads(value)
+        except ValueError as error:
+            self.fail(f"not JSON: {error}", param, ctx)
+        if not isinstance(found, dict):
+            self.fail('not a JSON object such as {"section": "maintenance"}', param, ctx)
+        return found
+
+
+def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What search and ask have in common: --collection, --mode, --filter, --rerank."""
+    for option in (
+        click.option("--rerank", metavar="MODEL", help="Rerank with this model; 'default' for the default reranker."),
+        click.option(
+            "--filter", metavar="JSON", type=JsonObject(), help='On the metadata: \'{"year": {"$gte": 2020}}\'.'
+        ),
+        click.option("--mode", type=click.Choice(["hybrid", "vector", "keyword"]), default="hybrid", show_default=True),
+        collection,
+    ):
+        command = option(command)
+    return command
+
+
+def collection(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--collection, by default the one that `pglore ingest` makes."""
+    return click.option(
+        "-c", "--collection", metavar="NAME", default="documents", show_default=True, help="The collection."
+    )(command)

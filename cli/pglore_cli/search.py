@@ -1,0 +1,53 @@
+"""`pglore search`: the chunks of a collection that answer a query."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import pglore
+
+from .options import database, retrieval
+from .output import line, print_json, stdout
+
+
+@click.command("search")
+@click.argument("query")
+@retrieval
+@click.option("-k", default=10, show_default=True, help="Most hits.")
+@click.option("--full", is_flag=True, help="Print whole chunks, not their first lines.")
+@click.option("--sql", is_flag=True, help="Print the SQL statement that does this search instead.")
+@database
+def command(query: str, collection: str, dsn: str | None, as_json: bool, full: bool, sql: bool, **options: Any) -> None:
+    """Find the passages of a collection that answer QUERY.
+
+    \b
+    Example:
+      pglore search "reclaim disk space" -k 3 --filter '{"section": "maintenance"}'
+    """
+    with pglore.connect(dsn, application_name="pglore search") as client:
+        source = client.collection(collection)
+        if sql:
+            statement = source.search_sql(query, **options)
+            return print_json({"sql": statement}) if as_json else click.echo(statement)
+        hits = source.search(query, **options)
+    if as_json:
+        return print_json(hits)
+    if not hits:
+        click.echo(f'Nothing found in collection "{collection}".', err=True)
+    for hit in hits:
+        show(hit, full)
+
+
+def show(hit: pglore.Hit, full: bool) -> None:
+    """One hit: rank, key, score and heading on a line, its text below."""
+    from rich.text import Text
+
+    console = stdout()
+    head = Text.assemble((f"{hit.rank:>2}  ", "bold"), (line(hit.key), "bold cyan"), (f"  {hit.score:.3f}", "dim"))
+    if hit.heading:
+        head.append(f"  {line(hit.heading)}", "italic")
+    console.print(head)
+    width = None if full else max(console.width * 3, 240) if console.is_terminal else 240
+    console.print(Text(f"    {line(hit.content, width)}"), soft_wrap=not console.is_terminal)

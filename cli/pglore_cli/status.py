@@ -1,0 +1,52 @@
+"""`pglore status`: the model host and what the database holds."""
+
+from __future__ import annotations
+
+import click
+
+import pglore
+
+from .options import database
+from .output import clean, print_json, size, stdout
+
+
+@click.command("status")
+@database
+def command(dsn: str | None, as_json: bool) -> None:
+    """Show the model host and the collections.
+
+    \b
+    Example:
+      pglore status --dsn postgresql:///mydb
+    """
+    with pglore.connect(dsn, application_name="pglore status") as client:
+        host = client.host_status()
+        try:
+            collections = client.collections()
+        except pglore.CatalogMissing:
+            collections = None
+    if as_json:
+        return print_json({"host": host, "collections": collections})
+    loaded = ", ".join(host.loaded) or "none yet"
+    facts = {
+        "model host": f"{host.version}, process {host.pid}, up {str(host.uptime).split('.')[0]}",
+        "device": f"{host.device}" + (f" ({host.device_reason})" if host.device_reason else ""),
+        "loaded models": loaded,
+        "memory": size(host.memory_bytes),
+        "requests": f"{host.requests} done, {host.active} running, {host.queued} waiting",
+        "connections": host.connections,
+        "collections": "no catalog: run pglore init" if collections is None else len(collections),
+    }
+    for collection in collections or ():
+        facts[f"  {collection.name}"] = f"{collection.documents} documents, {collection.chunks} chunks"
+    show(facts)
+
+
+def show(facts: dict[str, object]) -> None:
+    """Names and values in two columns."""
+    from rich.text import Text
+
+    console = stdout()
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        console.print(Text.assemble((f"{clean(name):<{width}}  ", "bold"), clean(value)))
