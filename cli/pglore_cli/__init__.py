@@ -1,5 +1,1 @@
 """The command line: one module a command, each a call or two of the client."""
-
-from .commands import main
-
-__all__ = ["main"]

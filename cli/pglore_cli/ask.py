@@ -20,7 +20,7 @@ from .output import clean, line, print_json, stdout
 @click.option("--max-tokens", default=2000, show_default=True, help="Tokens that the generator reads.")
 @database
 def command(question: str, collection: str, dsn: str | None, as_json: bool, **options: Any) -> None:
-    """Answer QUESTION from a collection, with the sources of each statement.
+    """Answer a question from a collection, citing its sources.
 
     \b
     Example:

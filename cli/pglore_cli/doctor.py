@@ -18,7 +18,9 @@ STYLES = {"error": "bold red", "warning": "yellow", "ok": "green"}
 @click.command("doctor")
 @database
 def command(dsn: str | None, as_json: bool) -> None:
-    """Look for what is wrong, and say what to do. The exit code is 1 if there is an error.
+    """Look for what is wrong, and say what to do.
+
+    The exit code is 1 if there is an error.
 
     \b
     Example:

@@ -15,7 +15,7 @@ from .output import print_json
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @database
 def command(collection: str, yes: bool, dsn: str | None, as_json: bool) -> None:
-    """Delete COLLECTION with all its documents.
+    """Delete a collection with all its documents.
 
     \b
     Example:

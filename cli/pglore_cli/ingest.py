@@ -37,10 +37,11 @@ def command(
     paths: Sequence[Path], collection: str, base: Path | None, metadata: dict[str, Any], model: str | None,
     language: str, connections: int, dsn: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Load the HTML, Markdown and text files of PATHS; a document's key is its path.
+    """Load HTML, Markdown and text files into a collection.
 
-    The collection is made if it is not there. A file that is there unchanged is left alone, so that a load that was
-    stopped goes on where it was. A file that cannot be loaded is reported and skipped, and the exit code is 1.
+    PATHS are files and folders. The collection is made if it is not there. A document's key is its path below the
+    folder named. A file that is there unchanged is left alone, so that a load that was stopped goes on where it was.
+    A file that cannot be loaded is reported and skipped, and the exit code is 1.
 
     \b
     Example:
@@ -126,11 +127,11 @@ def summary(progress: Progress, collection: str, seconds: float, as_json: bool) 
         return print_json({"collection": collection, **counted, **embedded, "failed": progress.failures})
     for failure in progress.failures:
         report(failure)
-    failed = f", {len(progress.failures)} skipped" if progress.failures else ""
-    click.echo(
-        f'{total.added:,} added, {total.updated:,} updated, {total.unchanged:,} unchanged{failed} in collection "{collection}":'
-        f" {total.chunks:,} chunks, {total.tokens:,} tokens, {seconds:.1f} s"
-    )
+    counted = f"{total.added:,} added, {total.updated:,} updated, {total.unchanged:,} unchanged"
+    if progress.failures:
+        counted += f", {len(progress.failures):,} skipped"
+    embedded = f"{total.chunks:,} chunks, {total.tokens:,} tokens, {seconds:.1f} s"
+    click.echo(f'{counted} in collection "{collection}": {embedded}')
 
 
 def report(failure: Failure) -> None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @database
 def command(check: bool, downgrade: bool, yes: bool, dsn: str | None, as_json: bool) -> None:
-    """Make the extension and the catalog in a database, or bring them up to date. Running it again does no harm.
+    """Make or update the extension and the catalog.
+
+    Running it again does no harm. Needs pglore[catalog].
 
     \b
     Example:

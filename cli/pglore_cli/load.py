@@ -1,7 +1,7 @@
 """Loading files into a collection: read and parse on one connection, add on others, so that the model host never waits.
 
-Every batch is a transaction, and each document carries a digest of its file in its metadata: what is stopped or killed goes
-on where it was, and a file that is there already is not even parsed.
+Every batch is a transaction, and each document carries a digest of its file in its metadata: what is stopped or
+killed goes on where it was, and a file that is there already is not even parsed.
 """
 
 from __future__ import annotations

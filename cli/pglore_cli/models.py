@@ -13,7 +13,7 @@ from .output import print_json, print_table, size
 @click.command("models")
 @database
 def command(dsn: str | None, as_json: bool) -> None:
-    """List the models by task: alias, engine, device and why, state.
+    """List the models: engine, device and why, state.
 
     \b
     Example:

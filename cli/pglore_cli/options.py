@@ -11,10 +11,16 @@ import click
 
 def database(command: Callable[..., Any]) -> Callable[..., Any]:
     """--dsn and --json, which every command takes."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+    command = click.option("--json", "as_json", is_flag=True, callback=note_json, help="Print JSON.")(command)
     return click.option(
         "--dsn", metavar="DSN", help="Connection string or URL; default PGLORE_DSN, then libpq's environment."
     )(command)
+
+
+def note_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Tell the group, which prints errors, that they are to be JSON."""
+    ctx.meta["pglore.json"] = value
+    return value
 
 
 class JsonObject(click.ParamType):

@@ -20,7 +20,7 @@ from .output import line, print_json, stdout
 @click.option("--sql", is_flag=True, help="Print the SQL statement that does this search instead.")
 @database
 def command(query: str, collection: str, dsn: str | None, as_json: bool, full: bool, sql: bool, **options: Any) -> None:
-    """Find the passages of a collection that answer QUERY.
+    """Find the passages that answer a query.
 
     \b
     Example:

@@ -30,7 +30,7 @@ class Commands(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
-            code = failure.report(error, as_json="--json" in sys.argv or bool(ctx.meta.get("pglore.json")))
+            code = failure.report(error, as_json=ctx.meta.get("pglore.json", False))
             if code is None:
                 raise
             sys.exit(code)
