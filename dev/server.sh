@@ -28,8 +28,10 @@ wait_for_host_end() {
     while [ -n "$(host_pid)" ] && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
 }
 
-# The process that holds the host's lock, found by its command line, which names this cluster's data directory.
-host_pid() { pgrep -f -- "pglore_host.*--data-directory[ =]$cluster/data( |\$)" | head -n 1 || true; }
+# The model host's process id: its command line names this cluster's data directory.
+host_pid() {
+    grep -lzxs -e --data-directory /proc/[0-9]*/cmdline | xargs -r grep -lzxsF -- "$cluster/data" | cut -d/ -f3 | head -n 1 || true
+}
 
 # Owned by the account that the server runs under, and closed to others.
 own_folder() {
@@ -97,7 +99,10 @@ write_settings() {
         for setting; do echo "${setting%%=*} = '${setting#*=}'"; done
     } >"$cluster/server.conf.new"
     chmod 644 "$cluster/server.conf.new"
-    cmp -s "$cluster/server.conf.new" "$cluster/server.conf" && return 1
+    if cmp -s "$cluster/server.conf.new" "$cluster/server.conf"; then
+        rm "$cluster/server.conf.new"
+        return 1
+    fi
     mv "$cluster/server.conf.new" "$cluster/server.conf"
 }
 
@@ -105,13 +110,15 @@ write_settings() {
 install_host() {
     local new
     new=$(cd "$checkout/modelhost" && find pglore_host -name '*.py' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
-    cat >"$cluster/host.json.new" <<JSON
-{
-  "command": ["$(readlink -f "$checkout/.venv")/bin/python", "-m", "pglore_host"],
-  "environment": {"PYTHONPATH": "$cluster/host", "HOME": "$cluster/home", "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-}
-JSON
-    own_folder "$cluster/data/pglore"
+    "$python" - "$(readlink -f "$checkout/.venv")/bin/python" "$cluster" >"$cluster/host.json.new" <<'PYTHON'
+import json, os, sys
+python, cluster = sys.argv[1:]
+passed_on = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
+environment = {"PYTHONPATH": f"{cluster}/host", "HOME": f"{cluster}/home", "HF_HUB_OFFLINE": "1"}
+environment |= {name: os.environ[name] for name in passed_on if name in os.environ}
+print(json.dumps({"command": [python, "-m", "pglore_host"], "environment": environment}, indent=2))
+PYTHON
+    as_server mkdir -p -m 700 "$cluster/data/pglore"
     if [ "$(cat "$cluster/host.sha256" 2>/dev/null || true)" != "$new" ] ||
         ! cmp -s "$cluster/host.json.new" "$cluster/data/pglore/host.json"; then
         rm -rf "$cluster/host.new"
@@ -121,7 +128,7 @@ JSON
         "$checkout/.venv/bin/python" -m compileall -q "$cluster/host.new" || die "the model host's code does not compile"
         rm -rf "$cluster/host"
         mv "$cluster/host.new" "$cluster/host"
-        install -m 644 "$cluster/host.json.new" "$cluster/data/pglore/host.json"
+        as_server cp "$cluster/host.json.new" "$cluster/data/pglore/host.json"
         echo "$new" >"$cluster/host.sha256"
         local pid
         pid=$(host_pid)

@@ -1,7 +1,7 @@
 """Fixtures that every test shares: databases with pglore on the test server, roles, the model host, outside data.
 
-The server is the one named by PGLORE_TEST_DSN (`make test` makes one for each run), else the local server of `make up`,
-on which the tests use databases of their own. Every test gets a fresh copy of a template database.
+The server is the one named by PGLORE_TEST_DSN (`make test` makes one for each run), else PGLORE_DSN or the local server
+of `make up`, on which the tests use databases of their own. Every test gets a fresh copy of a template database.
 """
 
 import os
@@ -16,46 +16,45 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
+from pytest_postgresql.executors import NoopExecutor
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _server() -> dict[str, str]:
-    """Connection parameters of the server under test."""
-    dsn = os.environ.get("PGLORE_TEST_DSN") or os.environ.get("PGLORE_DSN")
+@pytest.fixture(scope="session")
+def server() -> NoopExecutor:
+    """Where the server under test listens."""
+    dsn = os.environ.get("PGLORE_TEST_DSN")
     if not dsn:
         up = subprocess.run([ROOT / "dev" / "up.sh"], stdout=subprocess.PIPE, text=True, check=True)
         dsn = up.stdout.splitlines()[-1]
-        os.environ["PGLORE_TEST_DSN"] = dsn
-    return {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
+    found = conninfo_to_dict(dsn)
+    server = NoopExecutor(
+        host=found["host"],
+        port=found.get("port", 5432),
+        user=found.get("user", "postgres"),
+        password=found.get("password"),
+        dbname="postgres",
+        options="",
+    )
+    server.template_dbname = None  # the template database is made from nothing
+    return server
 
 
-def _load_pglore(**parameters) -> None:
+def load_pglore(**parameters) -> None:
     """Put the extension and the catalog into the template database."""
-    try:
-        from pglore_migrations import upgrade
-    except ImportError:
+    from pglore_migrations import upgrade
 
-        def upgrade(connection):
-            return None
-
-    parameters.pop("autocommit", None)
-    with psycopg.connect(**parameters, autocommit=True) as connection:
+    with psycopg.connect(**{**parameters, "autocommit": True}) as connection:
         connection.execute("SET client_min_messages = warning")
         connection.execute("CREATE EXTENSION pglore CASCADE")
         upgrade(connection)
 
 
-_parameters = _server()
 # The process id in the name: two runs may share a server.
-_template = factories.postgresql_noproc(
-    host=_parameters["host"],
-    port=_parameters.get("port", "5432"),
-    user=_parameters.get("user", "postgres"),
-    dbname=f"pglore_test_{os.getpid()}",
-    load=[_load_pglore],
+postgresql_noproc = factories.postgresql_noproc(
+    depends_on="server", dbname=f"pglore_test_{os.getpid()}", load=[load_pglore]
 )
-postgresql_noproc = _template
 postgresql = factories.postgresql("postgresql_noproc")
 
 
@@ -89,22 +88,22 @@ def connect(dsn: str) -> Iterator[Callable[..., psycopg.Connection]]:
 
 @pytest.fixture
 def role(db: psycopg.Connection) -> Iterator[Callable[..., str]]:
-    """A function that makes a role that may log in, dropped after the test: role('lore_reader') is a member of that role."""
+    """A function that makes a role for this test, which may log in: role('lore_reader') is a member of that group."""
     names: list[str] = []
 
-    def make(*member_of: str) -> str:
+    def make(*groups: str) -> str:
         names.append(f"test_{os.getpid()}_{len(names)}")
         name = sql.Identifier(names[-1])
         db.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
-        for group in member_of:
+        for group in groups:
             db.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), name))
         return names[-1]
 
     yield make
-    db.rollback()
-    for name in names:
-        db.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
-        db.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+    with psycopg.connect(db.info.dsn, autocommit=True) as owner:  # the test may have broken its own connection
+        for name in names:
+            owner.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 class Host:
@@ -129,7 +128,7 @@ class Host:
 
 
 def _alive(pid: int) -> bool:
-    """Whether the process runs (a zombie whose parent is slow does not count)."""
+    """Whether the process runs: a zombie whose parent is slow does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -143,20 +142,21 @@ def host(db: psycopg.Connection) -> Host:
 
 
 @pytest.fixture(scope="session")
-def data_directory(postgresql_noproc) -> Path:
-    """The server's data directory."""
-    with psycopg.connect(**{**_parameters, "dbname": "postgres"}) as connection:
+def data_directory(server: NoopExecutor) -> Path:
+    """The data directory of the server under test."""
+    with psycopg.connect(host=server.host, port=server.port, user=server.user, dbname="postgres") as connection:
         return Path(connection.execute("SHOW data_directory").fetchone()[0])
 
 
 @pytest.fixture(scope="session")
 def pg_bin() -> Path:
     """The folder of psql, pg_dump and pg_restore that fit the server under test."""
-    folder = os.environ.get("PGLORE_TEST_BIN")
-    if not folder:
-        found = subprocess.run([ROOT / "dev" / "server.sh", "pg_config", "demo"], stdout=subprocess.PIPE, text=True, check=True)
-        folder = os.path.dirname(found.stdout.strip())
-    return Path(folder)
+    if folder := os.environ.get("PGLORE_TEST_BIN"):
+        return Path(folder)
+    pg_config = subprocess.run(
+        [ROOT / "dev" / "server.sh", "pg_config", "demo"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return Path(pg_config.stdout.strip()).parent
 
 
 @pytest.fixture(scope="session")
