@@ -28,10 +28,10 @@ die() {
 
 # logged NAME COMMAND... : run quietly; when it fails, show the end of its log.
 logged() {
-    local log=$cache/log/$1.log
+    local log=$place/log/$1.log
     shift
-    mkdir -p "$cache/log"
-    if ! "$@" >"$log" 2>&1 </dev/null; then
+    mkdir -p "$place/log"
+    if ! "$@" >"$log" 2>&1 </dev/null 9>&-; then
         tail -n 40 "$log" >&2
         die "this failed: $* (the whole log: $log)"
     fi

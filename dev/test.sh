@@ -9,10 +9,10 @@ trap 'rc=$?; [ $rc = 0 ] || keep_logs; "$checkout/dev/server.sh" remove $name 9>
 trap 'exit 130' INT TERM HUP
 
 keep_logs() {
-    mkdir -p "$cache/log"
-    cp "$place/$name/data/server.log" "$cache/log/test-server.log" 2>/dev/null || return 0
-    cp "$place/$name/data/pglore/host.log" "$cache/log/test-host.log" 2>/dev/null || true
-    say "the server's and the model host's logs are kept in $cache/log"
+    mkdir -p "$place/log"
+    cp "$place/$name/data/server.log" "$place/log/test-server.log" 2>/dev/null || return 0
+    cp "$place/$name/data/pglore/host.log" "$place/log/test-host.log" 2>/dev/null || true
+    say "the server's and the model host's logs are kept in $place/log"
 }
 
 PGLORE_TEST_DSN=$("$checkout/dev/server.sh" start $name fsync=off full_page_writes=off synchronous_commit=off shared_buffers=256MB)

@@ -23,7 +23,7 @@ if [ "$(cat "$venv/pglore.stamp" 2>/dev/null || true)" = "$stamp" ]; then
     exit 0
 fi
 locked "venv-$(basename "$place")"
-mkdir -p "$(dirname "$venv")"
+mkdir -p "$place" "$(dirname "$venv")"
 if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     say "making a virtual environment with $("$python" -V)"
     rm -rf "$venv"
