@@ -55,12 +55,12 @@ def _start(plpy, dial):
 
     The command puts itself into the background and ends once it listens, or ends with an error.
     """
-    command, environment = _settings()
+    command, environment, path = _settings()
     with open(os.path.join(FOLDER, "host.log"), "ab") as log:
         try:
             # The host's environment is a clean one: a backend's may hold what is the server's alone.
             child = subprocess.Popen(
-                [*command, "--data-directory", os.getcwd()], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*command, "--data-directory", os.getcwd(), "--settings", path], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd="/", env=environment, close_fds=True, start_new_session=True)
         except OSError as error:
             raise Failure("LO301", f"the model host's command cannot be run: {error}", SETTINGS_HINT) from None
@@ -77,7 +77,7 @@ def _start(plpy, dial):
 
 
 def _settings():
-    """Command and environment from the first host.json there is; one that others may write is refused."""
+    """Command, environment and path of the first host.json there is; one that others may write is refused."""
     for path in (os.path.join(FOLDER, "host.json"), os.path.join(_shared_folder(), "pglore", "host.json")):
         try:
             with open(path, encoding="utf-8") as file:
@@ -93,7 +93,7 @@ def _settings():
             continue
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Failure("LO301", f"{path} cannot be used: {error!r}", SETTINGS_HINT) from None
-        return command, {"PATH": os.defpath, "LANG": "C.UTF-8", **extra}
+        return command, {"PATH": os.defpath, "LANG": "C.UTF-8", **extra}, os.path.abspath(path)
     raise Failure("LO301", "the model host is not running, and no host.json says how to start it", SETTINGS_HINT)
 
 

@@ -1,0 +1,51 @@
+"""python -m pglore_host --data-directory DIR [--settings host.json] [--foreground]: run the model host of a cluster."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from . import __version__, lifecycle, log, settings
+
+
+def main() -> None:
+    """Parse, go into the background, listen, then load what is heavy: callers can connect from the first moment."""
+    parser = argparse.ArgumentParser(prog="pglore_host", description=__doc__)
+    parser.add_argument("--data-directory", type=Path, required=True, help="data directory of the cluster to serve")
+    parser.add_argument("--settings", type=Path, help="host.json; default: pglore/host.json in the data directory, if there")
+    parser.add_argument("--foreground", action="store_true", help="stay in the foreground, for systemd and containers")
+    parser.add_argument("--version", action="version", version=__version__)
+    options = parser.parse_args()
+    directory = options.data_directory.resolve()
+    own = directory / "pglore" / "host.json"
+    try:
+        chosen = settings.load(directory, options.settings or (own if own.exists() else None))
+    except (OSError, ValueError, TypeError) as error:
+        raise SystemExit(f"pglore_host: {error}") from None
+    if os.geteuid() != directory.stat().st_uid:
+        raise SystemExit(f"pglore_host: run it as the account that owns {directory}")
+    ready = (lambda: None) if options.foreground else lifecycle.into_background()
+    lifecycle.settle(chosen.folder)
+    pid = lifecycle.postmaster(directory)
+    try:
+        lock = lifecycle.take_lock()
+    except SystemExit as ending:
+        if not ending.code:
+            ready()
+        raise
+    listening = lifecycle.listen(1024)
+    ready()
+    log.write("listening", pid=os.getpid(), postmaster=pid, version=__version__, lock=lock, python=sys.version.split()[0])
+    settings.quiet_environment()
+    sys.setswitchinterval(0.001)  # seconds: the event loop gets its turn soon beside threads that work in Python
+    started = time.perf_counter()
+    from .server import Server
+
+    server = Server(chosen)
+    log.write("serving", import_s=round(time.perf_counter() - started, 3))
+    lifecycle.run(lambda stopped: server.serve(listening, stopped), pid)
+
+
+if __name__ == "__main__":
+    main()

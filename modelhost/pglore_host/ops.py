@@ -1,0 +1,55 @@
+"""The operations: one name each, and what answers it. A new one is added here and in the SQL that calls it."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import orjson
+
+from . import errors, generate, text
+from .embed import embed, similarity, tokens
+from .errors import HostError
+from .frames import Request
+from .registry import Registry, shown
+from .rerank import rerank
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .server import Server
+
+INLINE_RESULT = 100  # rows; a longer result is written as JSON off the event loop
+PLAIN: dict[str, Callable] = {  # (registry, arguments) -> anything that JSON can hold
+    "tokens": tokens,
+    "similarity": similarity,
+    "rerank": rerank,
+    "generate": generate.generate,
+    "chunk": text.chunk,
+}
+
+
+class Operations:
+    """Answers requests; holds what they share."""
+
+    def __init__(self, settings: Settings, server: "Server") -> None:
+        # Two threads for text work: one long document must not hold up the next request's tokens.
+        self.registry = Registry(settings, ThreadPoolExecutor(2, thread_name_prefix="text"))
+        self._server = server
+
+    async def answer(self, request: Request) -> tuple[dict, bytes]:
+        """Header fields and body of the reply; raises HostError."""
+        if request.op == "embed":
+            return await embed(self.registry, request.arguments)
+        if request.op in PLAIN:
+            result = await PLAIN[request.op](self.registry, request.arguments)
+        elif request.op == "parse":
+            result = await text.parse(self.registry, request.arguments, request.body)
+        elif request.op == "models":
+            result = await self.registry.rows()
+        elif request.op == "status":
+            result = self._server.status(self.registry)
+        else:
+            raise HostError(errors.BAD_ARGUMENT, f'there is no operation "{shown(request.op)}"')
+        if isinstance(result, list) and len(result) > INLINE_RESULT:
+            return {}, await asyncio.to_thread(orjson.dumps, result)
+        return {}, orjson.dumps(result)
