@@ -31,7 +31,8 @@ def sql_reference(connection: psycopg.Connection) -> str:
     functions = catalog_functions(connection)
     parts = ["# SQL reference", NOTE]
     parts.append(
-        "Arguments may be passed by name (`k => 5`), and names and defaults are a promise. NULL input gives NULL, or no rows."
+        "Arguments may be passed by name (`k => 5`), and names and defaults are a promise."
+        " NULL input gives NULL, or no rows."
         " The roles `lore_reader`, `lore_writer` and `lore_admin` each include the one before."
         " Errors are listed in [errors](errors.md)."
     )
@@ -94,7 +95,7 @@ def errors_reference() -> str:
     for code, name, again, what, hint in errors():
         exception = "".join(word.capitalize() for word in name.split("_"))
         rows.append(f"| {code} | `{exception}` | {what} | {hint} | {75 if again == 'yes' else 1} |")
-    head = "| SQLSTATE | exception of the client | what happened | what to do | exit code of the CLI |\n|---|---|---|---|---|"
+    head = "| SQLSTATE | exception of the client | what happened | what to do | exit code |\n|---|---|---|---|---|"
     intro = (
         "Every error that pglore raises. The same code is the SQLSTATE in SQL, the class in `pglore.errors`, and in the"
         " frames of the model host. `LO1` is about the call, `LO2` about the set-up, `LO3` says that the same call may"

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+MODES = ["hybrid", "vector", "keyword"]
+
 
 def database(command: Callable[..., Any]) -> Callable[..., Any]:
     """--dsn and --json, which every command takes."""
@@ -47,7 +49,7 @@ def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--filter", metavar="JSON", type=JsonObject(), help='On the metadata: \'{"year": {"$gte": 2020}}\'.'
         ),
-        click.option("--mode", type=click.Choice(["hybrid", "vector", "keyword"]), default="hybrid", show_default=True),
+        click.option("--mode", type=click.Choice(MODES), default="hybrid", show_default=True, help="How to find."),
         collection,
     ):
         command = option(command)

@@ -1,0 +1,52 @@
+"""`pglore status`, `models`, `collections`, `doctor` and `drop`."""
+
+import json
+
+
+def test_status_tells_host_and_collections(loaded):
+    text = loaded("status").stdout
+    assert "model host" in text and "documents  " in text
+    status = json.loads(loaded("status", "--json").stdout)
+    assert status["host"]["pid"] > 0
+    assert status["collections"][0]["documents"] == 3
+
+
+def test_status_works_without_the_catalog(pglore, db):
+    from pglore_migrations import downgrade
+
+    downgrade(db)
+    assert "pglore init" in pglore("status").stdout
+    assert json.loads(pglore("status", "--json").stdout)["collections"] is None
+
+
+def test_models_are_tab_separated_in_a_pipe(pglore):
+    head, *rows = pglore("models").stdout.splitlines()
+    columns = head.split("\t")
+    assert columns[:3] == ["task", "alias", "default"]
+    assert all(len(row.split("\t")) == len(columns) for row in rows)
+    assert {model["task"] for model in json.loads(pglore("models", "--json").stdout)} == {"embed", "rerank", "generate"}
+
+
+def test_collections_are_listed(loaded):
+    head, row = loaded("collections").stdout.splitlines()
+    assert head.startswith("name\tdocuments")
+    assert row.startswith("documents\t3")
+    assert json.loads(loaded("collections", "--json").stdout)[0]["name"] == "documents"
+
+
+def test_doctor_prints_findings_and_fails_where_one_is_an_error(pglore, db):
+    assert isinstance(json.loads(pglore("doctor", "--json").stdout), list)
+    db.execute(
+        "CREATE OR REPLACE FUNCTION lore.doctor() RETURNS TABLE (severity text, finding text, remedy text)"
+        " LANGUAGE sql AS $$ VALUES ('error', 'A leg is broken.', 'Mend it.') $$"
+    )
+    result = pglore("doctor")
+    assert result.exit_code == 1
+    assert result.stdout.split() == ["error", "A", "leg", "is", "broken.", "Mend", "it."]
+
+
+def test_drop_asks_first(loaded):
+    assert loaded("drop", "documents", input="n\n").exit_code == 1
+    assert loaded("drop", "documents", input="y\n").exit_code == 0
+    assert loaded("drop", "documents", "--yes").exit_code == 1
+    assert loaded("collections", "--json").stdout.strip() == "[]"

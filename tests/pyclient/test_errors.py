@@ -1,0 +1,91 @@
+"""Every error of sql/errcodes.txt has an exception of its name, reached through the server."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import pglore
+from pglore import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+LISTED = [
+    [cell.strip() for cell in line.split("|")]
+    for line in (ROOT / "sql" / "errcodes.txt").read_text().splitlines()
+    if line.startswith("LO")
+]
+RAISE = b"SELECT lore._raise(%s, %s, %s)"
+
+
+def exception_of(name: str) -> type[pglore.Error]:
+    return getattr(errors, "".join(word.capitalize() for word in name.split("_")))
+
+
+def test_the_list_and_the_exceptions_are_the_same():
+    assert {code: exception_of(name) for code, name, *_ in LISTED} == errors._BY_SQLSTATE
+
+
+def test_try_again_holds_exactly_what_the_list_says_may_succeed_later():
+    again = {exception_of(name) for _, name, again, *_ in LISTED if again == "yes"}
+    assert {kind for kind in errors._BY_SQLSTATE.values() if issubclass(kind, pglore.TryAgain)} == again
+
+
+def test_the_drawn_tree_shows_every_exception():
+    lines = [line.split("+-- ")[-1].split()[:2] for line in errors.__doc__.splitlines()]
+    assert [name for code, name, *_ in LISTED if [exception_of(name).__name__, code] not in lines] == ["internal_error"]
+
+
+@pytest.mark.parametrize(("code", "name"), [(row[0], row[1]) for row in LISTED])
+def test_a_listed_error_arrives_as_its_exception_with_message_hint_and_cause(lore, code, name):
+    with pytest.raises(exception_of(name)) as caught:
+        run(lore, code, 'it is 100 % "broken"', "mend it")
+    assert str(caught.value) == 'it is 100 % "broken"'
+    assert (caught.value.sqlstate, caught.value.hint) == (code, "mend it")
+    assert isinstance(caught.value.__cause__, psycopg.Error)
+
+
+def test_a_code_of_a_newer_server_arrives_as_the_base_of_its_class(lore):
+    with pytest.raises(pglore.TryAgain) as caught:
+        run(lore, "LO399", "later", None)
+    assert (type(caught.value), caught.value.sqlstate, caught.value.hint) == (pglore.TryAgain, "LO399", None)
+
+
+def test_an_error_of_postgresql_stays_the_drivers(lore):
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        run(lore, "22012", "division by zero", None)
+
+
+def test_a_cancelled_statement_stays_the_drivers(lore, pages):
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        run(lore, "57014", "canceling statement due to statement timeout", None)
+
+
+def test_a_database_without_the_extension_says_how_to_get_it(db, open_client):
+    db.execute("DROP EXTENSION pglore CASCADE")
+    with pytest.raises(pglore.ExtensionMissing) as caught:
+        open_client().tokens("text")
+    assert "CREATE EXTENSION pglore" in caught.value.hint
+
+
+def test_a_database_without_the_catalog_says_how_to_get_it(db, open_client):
+    from pglore_migrations import downgrade
+
+    downgrade(db)
+    with pytest.raises(pglore.CatalogMissing) as caught:
+        open_client().create_collection("pages")
+    assert "pglore init" in caught.value.hint
+
+
+def test_text_that_postgresql_cannot_hold_is_a_bad_argument(lore, pages):
+    with pytest.raises(pglore.BadArgument):
+        lore.tokens("a\0b")
+    with pytest.raises(pglore.BadArgument):
+        lore.tokens("\ud800")
+    with pytest.raises(pglore.BadArgument):
+        pages.add("key", "text", {"not JSON": object()})
+    with pytest.raises(pglore.BadArgument):
+        pages.add("key", "text", {"not JSON": float("nan")})
+
+
+def run(lore, code, message, hint):
+    lore._rows((RAISE, [code, message, hint]))

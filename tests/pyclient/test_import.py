@@ -1,0 +1,41 @@
+"""What `import pglore` brings, and what it costs."""
+
+import subprocess
+import sys
+import time
+import types
+
+import pglore
+
+HEAVY = ("torch", "transformers", "numpy", "psycopg", "rich", "click", "alembic", "sqlalchemy")
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_import_loads_nothing_heavy_not_even_the_driver():
+    loaded = run(f"import sys, pglore; print([name for name in {HEAVY} if name in sys.modules])")
+    assert loaded.strip() == "[]"
+
+
+def test_import_takes_less_than_150_ms():
+    times_s = []
+    for _ in range(5):
+        started = time.perf_counter()
+        run("import pglore")
+        times_s.append(time.perf_counter() - started)
+    assert min(times_s) < 0.150  # the interpreter's own start is in it
+
+
+def test_all_names_every_public_name_and_no_other():
+    public = {
+        name
+        for name, value in vars(pglore).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert public == set(pglore.__all__)
+
+
+def test_every_public_name_has_a_docstring():
+    assert [name for name in pglore.__all__ if not getattr(pglore, name).__doc__] == []
