@@ -7,21 +7,15 @@ CREATE FUNCTION lore.chunk(
     overlap  integer DEFAULT 0,             -- tokens that a chunk repeats of the one before
     model    text DEFAULT NULL              -- alias, whose tokens are counted; NULL is the default embedder
 ) RETURNS TABLE (ordinal integer, span int4range, heading text, content text, tokens integer)
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000 ROWS 20
+-- LANGUAGE sql, because PL/pgSQL takes no column of an argument's name. $1 is the argument.
+LANGUAGE sql STABLE PARALLEL UNSAFE COST 1000000 ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
-BEGIN
-    IF $1 IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY
-        SELECT c.ordinal, int4range(c.start, c."end"), c.heading, c.content, c.tokens
-        FROM jsonb_to_recordset(lore._call('chunk', jsonb_build_object(
-                 'content', $1, 'strategy', $2, 'size', $3, 'overlap', $4, 'model', $5)))
-             AS c(ordinal integer, start integer, "end" integer, heading text, content text, tokens integer)
-        ORDER BY c.ordinal;
-END
+    SELECT c.ordinal, int4range(c.start, c."end"), c.heading, c.content, c.tokens
+    FROM jsonb_to_recordset(CASE WHEN $1 IS NOT NULL THEN lore._call('chunk', jsonb_build_object(
+             'content', $1, 'strategy', strategy, 'size', size, 'overlap', overlap, 'model', model)) END)
+         AS c(ordinal integer, start integer, "end" integer, heading text, content text, tokens integer)
+    ORDER BY c.ordinal
 $$;
 
 COMMENT ON FUNCTION lore.chunk(text, text, integer, integer, text) IS
