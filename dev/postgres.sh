@@ -25,7 +25,9 @@ if [ -e "$pg_config" ]; then
     exit 0
 fi
 
-"$checkout/dev/packages.sh" gcc libc6-dev make flex bison perl bzip2 zlib1g-dev python3-dev python3-venv debian-archive-keyring
+optional=()                                             # line editing in psql: nice to have, so not asked of others than root
+[ "$(id -u)" != 0 ] || optional=(libreadline-dev)
+"$checkout/dev/packages.sh" "${optional[@]}" gcc libc6-dev make flex bison perl bzip2 zlib1g-dev python3-dev python3-venv debian-archive-keyring
 locked postgres
 if [ -e "$pg_config" ]; then
     echo "$pg_config"
@@ -67,7 +69,7 @@ tar -xf source/postgresql-17_*.orig.tar.* -C source --strip-components=1
 # 3. What the wheel lacks, built against it.
 say "building PL/Python, postgres_fdw, pg_trgm and psql"
 cd source
-readline=--with-readline                                # psql is better with it, and works without
+readline=--with-readline
 [ -e /usr/include/readline/readline.h ] || readline=--without-readline
 logged configure ./configure -q --with-python $readline --without-icu PYTHON="$python" CFLAGS=-O2
 build() {
