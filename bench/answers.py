@@ -1,6 +1,7 @@
 """Answers of lore.ask: does the extractive answer hold a gold answer, and does a question without one get refused?
 
-XQuAD's questions are asked of its own paragraphs, then a sample of Cranfield's of the same paragraphs, where nothing answers them.
+XQuAD's questions are asked of its own paragraphs, then a sample of Cranfield's of the same paragraphs: nothing there
+answers those.
 """
 
 import re

@@ -79,7 +79,8 @@ def fill(db: psycopg.Connection, collection: str, documents: dict[str, str], *, 
     started = time.perf_counter()
     db.execute("SELECT lore.drop_collection(%s, if_exists => true)", [collection])
     db.execute("SELECT lore.create_collection(%s)", [collection])
-    for batch in track(list(batches(list(documents.items()), 100)), f"loading {collection}", console=Console(stderr=True)):
+    pending = list(batches(list(documents.items()), 100))
+    for batch in track(pending, f"loading {collection}", console=Console(stderr=True)):
         keys, contents = zip(*batch, strict=True)
         db.execute("SELECT * FROM lore.add_many(%s, %s::text[], %s::text[])", [collection, list(keys), list(contents)])
     db.execute("ANALYZE")

@@ -1,4 +1,4 @@
-"""Embedding through SQL beside SentenceTransformer.encode in the same run: bulk, one query, and how near the vectors are.
+"""Embedding through SQL beside SentenceTransformer.encode in the same run: bulk, one query, nearness of the vectors.
 
 Both use the same model files; the peer runs in fp32 as it comes, after the SQL side, so that neither slows the other.
 """
