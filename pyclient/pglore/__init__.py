@@ -7,8 +7,8 @@
         manual.add("vacuum", "VACUUM reclaims storage occupied by dead tuples.")
         print(manual.ask("How do I reclaim storage?"))
 
-`aconnect` gives the same with `await`. Each method is one SQL function of the schema lore; `pglore.errors` draws the tree
-of what they raise.
+`aconnect` gives the same with `await`. Each method is one SQL function of the schema lore; `pglore.errors`
+draws the tree of what they raise.
 """
 
 from .ask import Answer, Source
