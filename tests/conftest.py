@@ -21,6 +21,12 @@ from pytest_postgresql.executors import NoopExecutor
 ROOT = Path(__file__).resolve().parent.parent
 
 
+class Server(NoopExecutor):
+    """A server that is there already, without a template of its own: the test database is made from nothing."""
+
+    template_dbname = None
+
+
 @pytest.fixture(scope="session")
 def server() -> NoopExecutor:
     """Where the server under test listens."""
@@ -29,7 +35,7 @@ def server() -> NoopExecutor:
         up = subprocess.run([ROOT / "dev" / "up.sh"], stdout=subprocess.PIPE, text=True, check=True)
         dsn = up.stdout.splitlines()[-1]
     found = conninfo_to_dict(dsn)
-    server = NoopExecutor(
+    server = Server(
         host=found["host"],
         port=found.get("port", 5432),
         user=found.get("user", "postgres"),
@@ -37,7 +43,6 @@ def server() -> NoopExecutor:
         dbname="postgres",
         options="",
     )
-    server.template_dbname = None  # the template database is made from nothing
     return server
 
 

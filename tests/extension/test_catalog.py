@@ -1,0 +1,127 @@
+"""The catalog lint: every object of the extension is labelled, commented, closed to PUBLIC and safe to call."""
+
+import re
+
+import psycopg
+import pytest
+
+# Functions that run with their owner's rights, each with its reason in the SQL file.
+SECURITY_DEFINERS = {"_load"}
+PYTHON_FUNCTIONS = {"_load", "_embed", "_host"}
+SEARCH_PATH = "search_path=pg_catalog, pg_temp"
+
+MEMBERS = """
+    SELECT {columns} FROM pg_depend d JOIN {catalog} o ON o.oid = d.objid
+    WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = '{catalog}'::regclass AND d.deptype = 'e'
+      AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pglore')
+"""
+
+
+def members(db: psycopg.Connection, catalog: str, columns: str) -> list[tuple]:
+    """Rows of a system catalog that belong to the extension."""
+    return db.execute(MEMBERS.format(catalog=catalog, columns=columns)).fetchall()
+
+
+@pytest.fixture
+def functions(db) -> list[dict]:
+    """Every function of the extension."""
+    columns = ("oid", "signature", "name", "language", "volatility", "parallel", "definer", "config", "source", "comment")
+    rows = members(db, "pg_proc", """o.oid, o.oid::regprocedure::text, o.proname,
+        (SELECT lanname FROM pg_language l WHERE l.oid = o.prolang), o.provolatile, o.proparallel, o.prosecdef,
+        o.proconfig, o.prosrc, obj_description(o.oid, 'pg_proc')""")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def reaching_python(functions: list[dict], views: dict[str, str]) -> set[str]:
+    """Names of functions that are PL/Python or whose source names one that is, directly or through others and views."""
+    sources = {name: definition for name, definition in views.items()}
+    for function in functions:
+        sources[function["name"]] = sources.get(function["name"], "") + function["source"]
+    reached = {function["name"] for function in functions if function["language"] == "plpython3u"}
+    while True:
+        more = {name for name, source in sources.items() if name not in reached
+                and any(re.search(rf"\blore\.{re.escape(other)}\b", source) for other in reached)}
+        if not more:
+            return reached
+        reached |= more
+
+
+def test_the_extension_has_functions(functions):
+    assert {"embed", "rerank", "generate", "chunk", "host_status"} <= {function["name"] for function in functions}
+
+
+def test_every_function_pins_the_search_path(functions):
+    assert [f["signature"] for f in functions if f["config"] != [SEARCH_PATH]] == []
+
+
+def test_no_function_is_immutable(functions):
+    assert [f["signature"] for f in functions if f["volatility"] == "i"] == []
+
+
+def test_every_function_is_commented(functions):
+    assert [f["signature"] for f in functions if not f["comment"]] == []
+
+
+def test_all_that_reaches_python_is_parallel_unsafe(db, functions):
+    views = dict(members(db, "pg_class", "o.relname, pg_get_viewdef(o.oid)"))
+    reached = reaching_python(functions, views)
+    assert {"embed", "rerank", "models", "host_status", "_call"} <= reached
+    assert [f["signature"] for f in functions if f["name"] in reached and f["parallel"] != "u"] == []
+
+
+def test_only_the_bridge_is_python_and_its_bodies_are_short(functions):
+    python = [f for f in functions if f["language"] == "plpython3u"]
+    assert {f["name"] for f in python} == PYTHON_FUNCTIONS
+    assert [f["signature"] for f in python if len(f["source"].strip().splitlines()) > 5] == []
+
+
+def test_few_functions_run_with_their_owners_rights(functions):
+    assert {f["name"] for f in functions if f["definer"]} == SECURITY_DEFINERS
+
+
+def test_every_relation_type_and_schema_is_commented(db):
+    relations = members(db, "pg_class", "o.oid::regclass::text, obj_description(o.oid, 'pg_class'), o.relkind")
+    types = members(db, "pg_type", "o.oid::regtype::text, obj_description(o.oid, 'pg_type'), o.typtype")
+    schemas = members(db, "pg_namespace", "o.nspname, obj_description(o.oid, 'pg_namespace')")
+    assert [name for name, comment, kind in relations if kind != "c" and not comment] == []
+    # A view's row type and every array type come of themselves and carry no comment.
+    own = [(name, comment) for name, comment, kind in types if not name.endswith("[]")
+           and name not in {relation for relation, _, kind in relations if kind != "c"}]
+    assert [name for name, comment in own if not comment] == []
+    assert schemas and all(comment for _, comment in schemas)
+
+
+def test_every_column_of_a_view_is_commented(db):
+    columns = members(db, "pg_class", """o.oid::regclass::text || '.' || (unnest(ARRAY(
+        SELECT attname FROM pg_attribute a WHERE a.attrelid = o.oid AND o.relkind = 'v' AND attnum > 0
+          AND col_description(o.oid, attnum) IS NULL)))""")
+    assert columns == []
+
+
+@pytest.mark.parametrize(("catalog", "columns"), [
+    ("pg_proc", "o.oid::regprocedure::text, o.proacl::text[], acldefault('f', o.proowner)::text[]"),
+    ("pg_class", "o.oid::regclass::text, o.relacl::text[], acldefault('r', o.relowner)::text[]"),
+    ("pg_namespace", "o.nspname, o.nspacl::text[], acldefault('n', o.nspowner)::text[]"),
+    ("pg_type", "o.oid::regtype::text, o.typacl::text[], acldefault('T', o.typowner)::text[]"),
+])
+def test_public_may_nothing(db, catalog, columns):
+    """An access list without a role before the = is PUBLIC's; no list at all means the defaults."""
+    open_to_all = []
+    views = {name for name, *_ in members(db, "pg_class", "o.oid::regclass::text")} if catalog == "pg_type" else set()
+    for name, given, default in members(db, catalog, columns):
+        if any(entry.startswith("=") for entry in (given if given is not None else default)):
+            open_to_all.append(name)
+    of_themselves = {name for name in open_to_all if name.endswith("[]")} | (views if catalog == "pg_type" else set())
+    assert [name for name in open_to_all if name not in of_themselves] == []
+
+
+def test_every_function_is_granted_to_a_role_of_pglore(db):
+    rows = members(db, "pg_proc", "o.oid::regprocedure::text, o.proacl::text[]")
+    without = [name for name, acl in rows if not any(re.match(r"lore_(reader|writer|admin)=X", entry) for entry in acl or [])]
+    assert without == []
+
+
+def test_every_argument_has_a_name(db):
+    rows = members(db, "pg_proc", "o.oid::regprocedure::text, o.pronargs, o.proargnames, o.prorettype::regtype::text")
+    assert [name for name, count, names, kind in rows
+            if kind != "trigger" and count and (not names or not all(names[:count]))] == []
