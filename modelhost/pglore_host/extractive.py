@@ -1,0 +1,96 @@
+"""The extractive generator: an answer made of the sentences of the sources that best answer the question, each cited.
+
+`plan` says which texts it needs the embedder's view of, `finish` chooses from what the embedder saw: the host batches the model work between.
+Letters: L tokens of a text, D model width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import evidence, prompt
+from .passages import Passage, passages
+
+SENTENCES = 2  # in an answer, at most
+State = tuple[np.ndarray, np.ndarray]  # (L, D) token states and (D,) vector of a text, float32, unit rows
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A question, its sources, the passages that may answer it, and the texts to embed: question, then passages."""
+
+    question: str
+    sources: list[prompt.Source]
+    passages: list[Passage]
+    units: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """One statement of an answer: its text, the number of its source, and the quote's span there (0-based, half-open)."""
+
+    source: int
+    quote: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """An answer; finish_reason is stop, length (max_tokens cut it) or no_answer (with a reason)."""
+
+    text: str
+    citations: list[Citation] = field(default_factory=list)
+    finish_reason: str = "stop"
+    reason: str | None = None
+
+
+def plan(text: str) -> Plan:
+    """What has to be embedded to answer a prompt: the question and the passages that share most with it."""
+    question, sources = prompt.split(text)
+    found = [passage for number, source in enumerate(sources) for passage in passages(source.text, number)]
+    chosen = evidence.shortlist(question, found)
+    return Plan(question, sources, chosen, [question, *(passage.text for passage in chosen)])
+
+
+def finish(plan: Plan, states: Sequence[State], *, max_tokens: int | None = None, sentences: int = SENTENCES) -> Generated:
+    """The answer, from the embedder's states of plan.units in their order.
+
+    max_tokens  bound of the answer's length, taken as words here
+    """
+    if not plan.passages:
+        return _refusal("the prompt holds no text to answer from")
+    scores = evidence.scores(plan.question, plan.passages, states)
+    if reason := evidence.unanswered(scores):
+        return _refusal(reason)
+    picked = evidence.pick(plan.passages, scores, sentences)
+    return _answer(plan, picked, max_tokens)
+
+
+def _answer(plan: Plan, picked: list[int], max_tokens: int | None) -> Generated:
+    """The picked passages in the order of their worth, each with the number of its source."""
+    parts: list[str] = []
+    citations: list[Citation] = []
+    room = max_tokens
+    for index in picked:
+        passage = plan.passages[index]
+        source = plan.sources[passage.source]
+        words = passage.text.split(" ")
+        cut = room is not None and len(words) > room
+        shown = " ".join(words[:room]) if cut else passage.text
+        if shown:
+            mark = "" if source.number is None else f" [{source.number}]"
+            parts.append(shown + mark)
+            quote = source.text[passage.start : passage.end]
+            citations.append(Citation(source.number or 1, quote, passage.start, passage.end, shown))
+        if cut:
+            return Generated(" ".join(parts), citations, "length")
+        if room is not None:
+            room -= len(words)
+    return Generated(" ".join(parts), citations)
+
+
+def _refusal(reason: str) -> Generated:
+    return Generated("The sources do not answer this question.", [], "no_answer", reason)

@@ -1,0 +1,77 @@
+"""Passages: the pieces of a source that an answer can be made of: sentences, list items, rows of tables."""
+
+import re
+from dataclasses import dataclass
+
+from . import sentences
+from .blocks import Block, blocks, plain
+
+LONGEST = 600  # characters of one passage
+_BULLET = re.compile(r"(?:[-*+\u2022]|\d{1,9}[.)])[ \t]+")
+_MARKUP = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1|!?\[([^\]\n]*)\]\((?:[^()\s]*)\)")
+_SEPARATOR = re.compile(r"[\s|:-]*\Z")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One passage: source (index into the sources), its span there, the text to show, and the words it stands in the light of."""
+
+    source: int
+    start: int
+    end: int
+    text: str
+    context: str  # what precedes it in its paragraph, the lead of its list, else the heading
+
+
+def passages(text: str, source: int) -> list[Passage]:
+    """The passages of one source in order; headings and code are none."""
+    found: list[Passage] = []
+    heading = lead = ""
+    for block in blocks(text):
+        if block.kind == "heading":
+            heading, lead = block.title, ""
+        elif block.kind in ("text", "item", "table"):
+            before = lead if block.kind == "item" and lead else heading
+            for start, end in _spans(text, block):
+                shown = display(text[start:end], block.kind)
+                if len(_LETTER.findall(shown)) >= 3:
+                    found.append(Passage(source, start, end, shown, before))
+                    before = shown
+            if block.kind == "text":
+                lead = before if before.endswith(":") else ""
+    return found
+
+
+def _spans(text: str, block: Block) -> list[tuple[int, int]]:
+    """The sentences or rows of a block, none longer than LONGEST."""
+    if block.kind == "table":
+        rows = sentences.lines(text, block.start, block.end)
+        if len(rows) > 1 and _SEPARATOR.match(text[slice(*rows[1])]):  # a head and the line under it
+            rows = rows[2:]
+        return [row for row in rows if not _SEPARATOR.match(text[slice(*row)])]
+    start = block.start
+    if block.kind == "item" and (bullet := _BULLET.match(text, start, block.end)):
+        start = bullet.end()
+    found: list[tuple[int, int]] = []
+    for begin, end in sentences.spans(text, start, block.end):
+        while end - begin > LONGEST:
+            cut = max(text.rfind(mark, begin + LONGEST // 3, begin + LONGEST) for mark in ("; ", ", ", " ", "\n"))
+            cut = cut if cut > begin else begin + LONGEST
+            found.append(sentences.stripped(text, begin, cut + 1))
+            begin = sentences.stripped(text, cut + 1, end)[0]
+        found.append((begin, end))
+    return found
+
+
+def display(text: str, kind: str) -> str:
+    """A passage as it is shown: one line, without Markdown's marks."""
+    if kind == "table":
+        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", text.strip().strip("|"))]
+        cells = [cell for cell in cells if cell]
+        text = f"{cells[0]}: {'; '.join(cells[1:])}" if len(cells) > 1 else " ".join(cells)
+    text = _MARKUP.sub(lambda m: m.group(2) or m.group(3) or "", text)
+    return " ".join(text.split())
+
+
+__all__ = ["LONGEST", "Passage", "display", "passages", "plain"]

@@ -1,0 +1,54 @@
+"""Prompts: the question and the numbered sources in one, as lore.prompt writes it, or any text that ends with a question."""
+
+import re
+from dataclasses import dataclass
+
+_OPEN = re.compile(r'<source id="(\d{1,9})">[ \t]*\r?\n?')
+_CLOSE = re.compile(r"\r?\n?</source>[ \t]*")
+_LABEL = re.compile(r"\A\s*question\s*:\s*", re.IGNORECASE)
+_ESCAPED = "<\\/source"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text to answer from; number is its id in the prompt, None where the prompt does not number it."""
+
+    number: int | None
+    text: str
+
+
+def split(prompt: str) -> tuple[str, list[Source]]:
+    """The question and the sources.
+
+    Sources are one run of <source id="n"> ... </source>; the question is what follows the run, so nothing that a source says can pass for it.
+    Without any, the question is the last line (or paragraph) and all before it is one source without a number.
+    """
+    found: list[Source] = []
+    opened = _OPEN.search(prompt)
+    position = 0
+    while opened:
+        closed = _CLOSE.search(prompt, opened.end())
+        if not closed:
+            break
+        text = prompt[opened.end() : closed.start()].replace(_ESCAPED, "</source")
+        found.append(Source(int(opened.group(1)), text))
+        position = closed.end()
+        opened = _OPEN.search(prompt, position)
+        if opened and prompt[position : opened.start()].strip():
+            break
+    if found:
+        return _LABEL.sub("", prompt[position:]).strip(), found
+    return _unmarked(prompt)
+
+
+def _unmarked(prompt: str) -> tuple[str, list[Source]]:
+    """The question at the end of a prompt without sources, and what stands before it."""
+    text = prompt.strip()
+    last = max(text.rfind("\n"), text.lower().rfind("question:") - 1)
+    if last < 0 and not text.endswith("?"):
+        return text, []
+    if last < 0:  # one line: the last sentence is the question
+        last = max(text.rfind(mark) for mark in (". ", "! ", "? "))
+    question = _LABEL.sub("", text[last + 1 :]).strip()
+    before = text[: last + 1].strip()
+    return question, [Source(None, before)] if before else []
