@@ -24,14 +24,16 @@ CREATE TABLE lore_data.collections (
     keyword        text NOT NULL CHECK (keyword IN ('bm25', 'tsvector')),
     created_at     timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE lore_data.collections IS 'One row a collection. Its documents and chunks lie in two tables of its own, NAME_documents and NAME_chunks.';
+COMMENT ON TABLE lore_data.collections IS
+    'One row a collection. Its documents and chunks lie in two tables of its own, NAME_documents and NAME_chunks.';
 COMMENT ON COLUMN lore_data.collections.model IS 'Alias of its embedder.';
 COMMENT ON COLUMN lore_data.collections.fingerprint IS 'Fingerprint of the embedder when the collection was made.';
 COMMENT ON COLUMN lore_data.collections.language IS 'Text search configuration of its keyword index.';
 COMMENT ON COLUMN lore_data.collections.chunk_size IS 'Most tokens of a chunk, without title and heading.';
-COMMENT ON COLUMN lore_data.collections.keyword IS 'What its keyword index is: bm25 (extension pg_textsearch) or tsvector.';
+COMMENT ON COLUMN lore_data.collections.keyword IS
+    'What its keyword index is: bm25 (extension pg_textsearch) or tsvector.';
 
--- Unlogged on purpose: a crash empties it, which tells that BM25 indexes, which are not safe against crashes, must be rebuilt.
+-- Unlogged on purpose: a crash empties it, and BM25 indexes, which do not survive a crash, are then known to need rebuilding.
 CREATE UNLOGGED TABLE lore_data.keyword_indexes (
     collection_id bigint PRIMARY KEY REFERENCES lore_data.collections ON DELETE CASCADE,
     server_start  timestamptz NOT NULL

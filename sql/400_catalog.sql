@@ -1,0 +1,102 @@
+-- 400_catalog.sql: from a collection's name to what is known of it. Needs 110_errors; reads lore_data, which `pglore init` makes.
+
+CREATE FUNCTION lore._catalog_revision() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT '0001'::text $$;
+
+COMMENT ON FUNCTION lore._catalog_revision() IS 'Revision of the catalog that this version of the extension works on.';
+
+CREATE TYPE lore._collection AS (
+    id             bigint,
+    name           text,
+    model          text,
+    fingerprint    text,
+    dimensions     integer,
+    language       text,
+    chunk_strategy text,
+    chunk_size     integer,
+    chunk_overlap  integer,
+    keyword        text,                    -- bm25 or tsvector
+    documents      text,                    -- table of documents, quoted and with its schema
+    chunks         text,                    -- table of chunks, likewise
+    keyword_index  text,                    -- with its schema, never in need of quotes
+    vector_schema  text,                    -- schema of the vector type's operators, quoted
+    keyword_schema text                     -- schema of the BM25 operators, quoted; NULL where they are not installed
+);
+
+COMMENT ON TYPE lore._collection IS 'A collection: its row in the catalog and the names of its tables.';
+
+CREATE FUNCTION lore._schema_of(
+    extension text
+) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT quote_ident(n.nspname) FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = extension
+$$;
+
+COMMENT ON FUNCTION lore._schema_of(text) IS 'Schema that an extension is installed in, quoted; NULL where it is not installed.';
+
+CREATE FUNCTION lore._require_catalog() RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('lore_data.collections') IS NULL THEN
+        PERFORM lore._raise('LO202', 'the catalog has not been made in this database', 'Run pglore init against this database.');
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_catalog() IS 'Raises LO202 where `pglore init` has not been run.';
+
+CREATE FUNCTION lore._require_name(
+    collection text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF collection IS NULL THEN
+        PERFORM lore._raise('LO103', 'the name of the collection is NULL', 'Pass the name of a collection.');
+    ELSIF collection !~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,47}$' THEN
+        PERFORM lore._raise('LO103', format('"%s" cannot be the name of a collection', left(collection, 60)),
+            'A name has 1 to 48 letters of a-z and A-Z, digits, "_", "-" and ".", and starts with a letter, a digit or "_".');
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_name(text) IS 'Raises LO103 for a text that cannot be the name of a collection.';
+
+CREATE FUNCTION lore._open(
+    collection text
+) RETURNS lore._collection
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    opened lore._collection;
+BEGIN
+    PERFORM lore._require_catalog();
+    PERFORM lore._require_name(collection);
+    SELECT c.id, c.name, c.model, c.fingerprint, c.dimensions, c.language, c.chunk_strategy, c.chunk_size, c.chunk_overlap, c.keyword,
+           format('lore_data.%I', c.name || '_documents'), format('lore_data.%I', c.name || '_chunks'),
+           format('lore_data.keyword_%s', c.id), lore._schema_of('vector'), lore._schema_of('pg_textsearch')
+    INTO opened
+    FROM lore_data.collections AS c WHERE c.name = collection;
+    IF NOT FOUND THEN
+        PERFORM lore._raise('LO203', format('there is no collection "%s"', collection),
+            'SELECT name FROM lore.collections lists them; lore.create_collection makes one.');
+    END IF;
+    RETURN opened;
+END
+$$;
+
+COMMENT ON FUNCTION lore._open(text) IS
+    'What is known of a collection. Raises LO103 impossible name, LO202 no catalog, LO203 no such collection.';
+
+REVOKE ALL ON TYPE lore._collection FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore._catalog_revision(), lore._schema_of(text), lore._require_catalog(), lore._require_name(text), lore._open(text) FROM PUBLIC;
+GRANT USAGE ON TYPE lore._collection TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._catalog_revision(), lore._schema_of(text), lore._require_catalog(), lore._require_name(text), lore._open(text) TO lore_reader;

@@ -1,0 +1,122 @@
+-- 420_collections.sql: collections made, dropped and listed. Needs 400_catalog, 405_defaults, 410_keyword_index.
+
+CREATE FUNCTION lore.create_collection(
+    collection     text,
+    model          text DEFAULT NULL,       -- alias; NULL is the default embedder
+    language       text DEFAULT 'english',  -- text search configuration of the keyword index
+    chunk_strategy text DEFAULT 'auto',     -- or 'markdown', 'text'
+    chunk_size     integer DEFAULT NULL,    -- tokens; NULL leaves room in the model's window for title and heading
+    chunk_overlap  integer DEFAULT 0,       -- tokens that a chunk repeats of the one before
+    if_not_exists  boolean DEFAULT false,
+    keyword        text DEFAULT NULL        -- 'bm25' or 'tsvector'; NULL is bm25 where pg_textsearch is installed
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c        lore._collection;
+    embedder record;
+    words    text;
+    kind     text := coalesce($8, CASE WHEN lore._schema_of('pg_textsearch') IS NULL THEN 'tsvector' ELSE 'bm25' END);
+BEGIN
+    PERFORM lore._require_catalog();
+    PERFORM lore._require_name($1);
+    IF EXISTS (SELECT FROM lore_data.collections WHERE name = $1) THEN
+        IF $7 THEN
+            RETURN false;
+        END IF;
+        PERFORM lore._raise('LO103', format('collection "%s" is there already', $1), 'Pass if_not_exists => true, or choose another name.');
+    END IF;
+    IF kind NOT IN ('bm25', 'tsvector') THEN
+        PERFORM lore._raise('LO103', 'keyword is neither bm25 nor tsvector', 'Leave it out to take what is installed.');
+    ELSIF kind = 'bm25' AND lore._schema_of('pg_textsearch') IS NULL THEN
+        PERFORM lore._raise('LO206', 'keyword => ''bm25'' needs the extension pg_textsearch', 'CREATE EXTENSION pg_textsearch, or leave keyword out.');
+    END IF;
+    BEGIN
+        words := $3::regconfig::text;
+    EXCEPTION WHEN OTHERS THEN
+        words := NULL;
+    END;
+    IF words IS NULL THEN
+        PERFORM lore._raise('LO103', format('there is no text search configuration "%s"', left($3, 60)), 'SELECT cfgname FROM pg_ts_config lists them.');
+    END IF;
+    SELECT m.alias, m.window_tokens, m.dimensions INTO embedder FROM lore.models AS m
+    WHERE m.task = 'embed' AND CASE WHEN $2 IS NULL THEN m.is_default ELSE m.alias = $2 END;
+    IF NOT FOUND THEN
+        PERFORM lore._raise('LO201', format('no embedder has the alias "%s"', left($2, 60)), 'SELECT alias, task FROM lore.models lists the models.');
+    ELSIF $5 > embedder.window_tokens - 2 THEN
+        PERFORM lore._raise('LO103', format('chunk_size is %s, but model "%s" reads %s tokens at once', $5, embedder.alias, embedder.window_tokens),
+            'Leave chunk_size out to take what suits the model.');
+    END IF;
+    c.name := $1;
+    c.model := embedder.alias;
+    c.chunk_size := coalesce($5, lore._chunk_size(embedder.window_tokens));
+    PERFORM FROM lore.chunk('one word', $4, c.chunk_size, $6, c.model);  -- raises LO103 for what it cannot do
+    PERFORM lore.embed('one word', c.model);  -- loads the model: its fingerprint is known for certain then
+    SELECT m.fingerprint, m.dimensions INTO c.fingerprint, c.dimensions FROM lore.models AS m WHERE m.alias = c.model;
+
+    INSERT INTO lore_data.collections (name, model, fingerprint, dimensions, language, chunk_strategy, chunk_size, chunk_overlap, keyword)
+    VALUES (c.name, c.model, c.fingerprint, c.dimensions, words, $4, c.chunk_size, $6, kind)
+    ON CONFLICT (name) DO NOTHING;
+    IF NOT FOUND THEN  -- another session was quicker
+        RETURN lore.create_collection($1, $2, $3, $4, $5, $6, $7, $8);
+    END IF;
+    c := lore._open($1);
+    PERFORM lore._make_tables(c);
+    PERFORM lore._make_keyword_index(c);
+    INSERT INTO lore_data.keyword_indexes (collection_id, server_start) VALUES (c.id, pg_postmaster_start_time());
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text) IS
+    'Makes a collection; false if it was there and if_not_exists is true. Its documents and chunks lie in the schema lore_data. Raises LO103 bad name or setting, LO201 unknown model, LO202 no catalog, LO206 missing keyword engine.';
+
+CREATE FUNCTION lore._make_tables(
+    collection lore._collection
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tables text := (collection).documents || ', ' || (collection).chunks;
+BEGIN
+    EXECUTE format($sql$
+        CREATE TABLE %s (
+            id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            key          text COLLATE "C" NOT NULL UNIQUE,
+            content      text NOT NULL,
+            metadata     jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(metadata) = 'object'),
+            content_hash bytea NOT NULL,
+            added_at     timestamptz NOT NULL DEFAULT now(),
+            updated_at   timestamptz NOT NULL DEFAULT now()
+        )$sql$, (collection).documents);
+    EXECUTE format($sql$
+        CREATE TABLE %s (
+            id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            document_id bigint NOT NULL REFERENCES %s ON DELETE CASCADE,
+            ordinal     integer NOT NULL,
+            span        int4range NOT NULL,
+            heading     text,
+            content     text NOT NULL,
+            tokens      integer NOT NULL,
+            embedding   %s.vector(%s) NOT NULL,
+            fingerprint text NOT NULL,
+            search      %s NOT NULL,
+            UNIQUE (document_id, ordinal)
+        )$sql$, (collection).chunks, (collection).documents, (collection).vector_schema, (collection).dimensions,
+        CASE (collection).keyword WHEN 'bm25' THEN 'text' ELSE 'tsvector' END);
+    -- The text is moved out of the row before the vector, which an exact search reads for every chunk.
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN embedding SET STORAGE MAIN', (collection).chunks);
+    EXECUTE format('GRANT SELECT ON %s TO lore_reader', tables);
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO lore_writer', tables);
+    EXECUTE format('ALTER TABLE %s OWNER TO lore_admin', (collection).documents);
+    EXECUTE format('ALTER TABLE %s OWNER TO lore_admin', (collection).chunks);
+END
+$$;
+
+COMMENT ON FUNCTION lore._make_tables(lore._collection) IS 'Makes the two tables of a collection: its documents and their chunks.';
+
+REVOKE ALL ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text), lore._make_tables(lore._collection) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text), lore._make_tables(lore._collection) TO lore_admin;

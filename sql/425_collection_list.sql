@@ -1,0 +1,81 @@
+-- 425_collection_list.sql: collections dropped and listed. Needs 400_catalog.
+
+CREATE FUNCTION lore.drop_collection(
+    collection text,
+    if_exists  boolean DEFAULT false
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    c lore._collection;
+BEGIN
+    PERFORM lore._require_catalog();
+    PERFORM lore._require_name(collection);
+    IF if_exists AND NOT EXISTS (SELECT FROM lore_data.collections AS n WHERE n.name = collection) THEN
+        RETURN false;
+    END IF;
+    c := lore._open(collection);
+    DELETE FROM lore_data.collections AS n WHERE n.id = c.id;
+    EXECUTE format('DROP TABLE %s, %s', c.chunks, c.documents);
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION lore.drop_collection(text, boolean) IS
+    'Deletes a collection with all its documents; false if there was none and if_exists is true. Raises LO202 no catalog, LO203 unknown collection.';
+
+CREATE FUNCTION lore._collections() RETURNS TABLE (
+    name text, model text, dimensions integer, documents bigint, chunks bigint, language text, chunk_strategy text,
+    chunk_size integer, chunk_overlap integer, keyword text, fingerprint text, created_at timestamptz
+)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c record;
+BEGIN
+    PERFORM lore._require_catalog();
+    FOR c IN SELECT n.* FROM lore_data.collections AS n ORDER BY n.name LOOP
+        EXECUTE format('SELECT (SELECT count(*) FROM lore_data.%I), (SELECT count(*) FROM lore_data.%I)',
+            c.name || '_documents', c.name || '_chunks') INTO documents, chunks;
+        name := c.name;
+        model := c.model;
+        dimensions := c.dimensions;
+        language := c.language;
+        chunk_strategy := c.chunk_strategy;
+        chunk_size := c.chunk_size;
+        chunk_overlap := c.chunk_overlap;
+        keyword := c.keyword;
+        fingerprint := c.fingerprint;
+        created_at := c.created_at;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION lore._collections() IS 'The rows of lore.collections, counted. Raises LO202 no catalog.';
+
+CREATE VIEW lore.collections AS SELECT * FROM lore._collections();
+
+COMMENT ON VIEW lore.collections IS 'The collections, one a row, with their sizes and settings. Raises LO202 before `pglore init`.';
+COMMENT ON COLUMN lore.collections.name IS 'Name of the collection.';
+COMMENT ON COLUMN lore.collections.model IS 'Alias of its embedder.';
+COMMENT ON COLUMN lore.collections.dimensions IS 'Length of its vectors.';
+COMMENT ON COLUMN lore.collections.documents IS 'Number of documents.';
+COMMENT ON COLUMN lore.collections.chunks IS 'Number of chunks.';
+COMMENT ON COLUMN lore.collections.language IS 'Text search configuration of its keyword index.';
+COMMENT ON COLUMN lore.collections.chunk_strategy IS 'How documents are cut: auto, markdown or text.';
+COMMENT ON COLUMN lore.collections.chunk_size IS 'Most tokens of a chunk, without title and heading.';
+COMMENT ON COLUMN lore.collections.chunk_overlap IS 'Tokens that a chunk repeats of the one before.';
+COMMENT ON COLUMN lore.collections.keyword IS 'What its keyword index is: bm25 or tsvector.';
+COMMENT ON COLUMN lore.collections.fingerprint IS 'Fingerprint of the embedder when the collection was made.';
+COMMENT ON COLUMN lore.collections.created_at IS 'When it was made.';
+
+REVOKE ALL ON lore.collections FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore.drop_collection(text, boolean), lore._collections() FROM PUBLIC;
+GRANT SELECT ON lore.collections TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._collections() TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore.drop_collection(text, boolean) TO lore_admin;
