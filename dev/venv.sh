@@ -47,7 +47,7 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
     say "installing $torch (GPU: $gpu)"
     if [ ${#index[@]} = 0 ]; then
         logged torch "${pip[@]}" install -q -c "$checkout/constraints.txt" "$torch"
-    elif ! (logged torch "${pip[@]}" install -q "${index[@]}" "$torch") 2>/dev/null; then
+    elif ! (logged torch "${pip[@]}" install -q --retries 1 --timeout 20 "${index[@]}" "$torch") 2>/dev/null; then
         say "no CPU build of $torch can be had (see PGLORE_TORCH_INDEX in docs/install.md): installing the default build, with CUDA"
         logged torch "${pip[@]}" install -q -c "$checkout/constraints.txt" "$torch"
     fi
