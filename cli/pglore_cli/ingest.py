@@ -18,7 +18,7 @@ import pglore
 from . import options
 from .failure import ERROR
 from .files import Failure, File, find
-from .load import Load, Progress
+from .load import Load, Progress, digests
 from .output import clean, print_json, stderr
 
 
@@ -50,9 +50,11 @@ def command(
     started = time.monotonic()
     files, failures = find(paths, base)
     with pglore.connect(dsn, application_name="pglore ingest") as client:
-        client.create_collection(collection, model=model, language=language, if_not_exists=True)
+        present = digests(client, collection)
+        if present is None:  # asked first, since a writer may load into a collection without the right to make one
+            client.create_collection(collection, model=model, language=language, if_not_exists=True)
     with display(files, quiet=as_json) as changed:
-        load = Load(dsn, collection, metadata=metadata, connections=connections, changed=changed)
+        load = Load(dsn, collection, present=present or {}, metadata=metadata, connections=connections, changed=changed)
         load.progress.failures.extend(failures)
         interrupted = run(load, files)
     summary(load.progress, collection, time.monotonic() - started, as_json)

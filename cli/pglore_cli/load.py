@@ -40,11 +40,12 @@ class Load:
     """One load: `await Load(...).run(files)`; `progress` is up to date at each call of `changed`."""
 
     def __init__(
-        self, dsn: str | None, collection: str, *, metadata: Mapping[str, Any], connections: int,
-        changed: Callable[[Progress], None],
+        self, dsn: str | None, collection: str, *, present: Mapping[str, str], metadata: Mapping[str, Any],
+        connections: int, changed: Callable[[Progress], None],
     ) -> None:  # fmt: skip
         self.dsn = dsn
         self.collection = collection
+        self.present = present
         self.metadata = dict(metadata)
         self.connections = connections
         self.changed = changed
@@ -58,20 +59,17 @@ class Load:
                 for _ in range(self.connections + 1)
             ]
             reader, *adders = clients
-            present = await digests(reader, self.collection)
             queue: asyncio.Queue[list[tuple[File, pglore.Document]] | None] = asyncio.Queue(maxsize=len(adders))
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self.read(reader, files, present, queue))
+                    tasks.create_task(self.read(reader, files, queue))
                     for adder in adders:
                         tasks.create_task(self.add(adder.collection(self.collection), queue))
             except* Exception as group:
                 raise next(leaves(group)) from None
         return self.progress
 
-    async def read(
-        self, client: pglore.AsyncClient, files: Sequence[File], present: Mapping[str, str], queue: asyncio.Queue
-    ) -> None:
+    async def read(self, client: pglore.AsyncClient, files: Sequence[File], queue: asyncio.Queue) -> None:
         """Read and parse the files that are new or changed, and queue them in batches; then a None for each adder."""
         batch: list[tuple[File, pglore.Document]] = []
         characters = 0
@@ -79,7 +77,7 @@ class Load:
             try:
                 data = file.path.read_bytes()
                 digest = self.digest(data)
-                if present.get(file.key) == digest:
+                if self.present.get(file.key) == digest:
                     self.done(file, pglore.Added(unchanged=1))
                     await asyncio.sleep(0)
                     continue
@@ -139,15 +137,16 @@ class Load:
         self.done(file, pglore.Added())
 
 
-async def digests(client: pglore.AsyncClient, collection: str) -> dict[str, str]:
-    """The digest of each document that a load put into the collection, by key."""
-    from psycopg import sql
+def digests(client: pglore.Client, collection: str) -> dict[str, str] | None:
+    """The digest of each document that a load put into a collection, by key; None where there is no such collection."""
+    from psycopg import errors, sql
 
     table = sql.Identifier("lore_data", f"{collection}_documents")
     query = sql.SQL("SELECT key, metadata->>%s FROM {} WHERE metadata ? %s").format(table)
-    async with client.connection.cursor() as cursor:
-        await cursor.execute(query, (DIGEST, DIGEST))
-        return dict(await cursor.fetchall())
+    try:
+        return dict(client.connection.execute(query, (DIGEST, DIGEST)).fetchall())
+    except errors.UndefinedTable:
+        return None
 
 
 async def patiently(call: Callable[[], Awaitable[T]]) -> T:

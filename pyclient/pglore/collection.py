@@ -26,7 +26,12 @@ class CollectionInfo:
     dimensions: int
     documents: int
     chunks: int
+    language: str
+    chunk_strategy: str
+    chunk_size: int
+    chunk_overlap: int
     keyword: str
+    fingerprint: str
     created_at: datetime
 
 
@@ -60,14 +65,16 @@ class AsyncCollections(AsyncSession):
         chunk_size: int | None = None,
         chunk_overlap: int = 0,
         if_not_exists: bool = False,
+        keyword: str | None = None,
     ) -> AsyncCollection:
         """Make a collection: its embedder, the language of its keyword index, how its documents are cut.
 
-        raises  CatalogMissing, BadArgument, UnknownModel
+        keyword  'bm25' or 'tsvector'; None is bm25 where pg_textsearch is installed
+        raises   CatalogMissing, BadArgument, UnknownModel
         """
         options = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
-        options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "if_not_exists": if_not_exists}
-        await self._rows(call("lore.create_collection", collection=name, **options))
+        options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
+        await self._rows(call("lore.create_collection", collection=name, if_not_exists=if_not_exists, **options))
         return self.collection(name)
 
     async def collections(self) -> list[CollectionInfo]:
@@ -109,14 +116,16 @@ class Collections(Session):
         chunk_size: int | None = None,
         chunk_overlap: int = 0,
         if_not_exists: bool = False,
+        keyword: str | None = None,
     ) -> Collection:
         """Make a collection: its embedder, the language of its keyword index, how its documents are cut.
 
-        raises  CatalogMissing, BadArgument, UnknownModel
+        keyword  'bm25' or 'tsvector'; None is bm25 where pg_textsearch is installed
+        raises   CatalogMissing, BadArgument, UnknownModel
         """
         options = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
-        options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "if_not_exists": if_not_exists}
-        self._rows(call("lore.create_collection", collection=name, **options))
+        options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
+        self._rows(call("lore.create_collection", collection=name, if_not_exists=if_not_exists, **options))
         return self.collection(name)
 
     def collections(self) -> list[CollectionInfo]:
