@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import struct
+import time
 from collections import deque
 
 from . import launch
@@ -22,8 +23,9 @@ HEADER_LIMIT = 32 << 20  # bytes, the same on both sides
 BODY_LIMIT = 256 << 20
 READ_SIZE = 1 << 18
 TRIES = 2  # the first, and one silent retry when the host has died; the count starts anew with each reply
+DYING_S = 5  # longest time that one death of a host may take
 
-_connection = None  # (socket, process id that opened it)
+_connection = None  # (socket, process id of the host, process id that opened it)
 
 
 def frame(header, body=b""):
@@ -42,7 +44,7 @@ def exchange(plpy, count, encode, receive, window=4):
     raises   Failure: an error from the host, LO301, or an interrupt. The connection is closed unless it is clean.
     """
     todo = deque(range(count))
-    tries = 0
+    tries, dead, death = 0, None, 0.0
     while True:
         flight = set()
         before = len(todo)
@@ -50,14 +52,18 @@ def exchange(plpy, count, encode, receive, window=4):
             _run(plpy, _connect(plpy), todo, flight, encode, receive, window)
             return
         except HostGone as gone:
+            host = _connection[1] if _connection else None
             close()
             todo.extendleft(sorted(flight, reverse=True))
-            tries = tries + 1 if len(todo) >= before else 1
-            if tries >= TRIES:
+            # A host that has been killed still takes connections for a moment, and then resets them: the same death.
+            if host is None or host != dead:
+                tries, dead, death = tries + 1 if len(todo) >= before else 1, host, time.monotonic()
+            if tries >= TRIES or time.monotonic() - death > DYING_S:
                 raise Failure("LO301", f"the model host went away: {gone}", launch.LOG_HINT) from None
+            wait(plpy, -1, 0, 0.005)
         except BaseException:
             # Anything in flight would be read by the next call as its own; and closing is what stops the work.
-            if flight or not todo or len(todo) != count:
+            if flight:
                 close()
             raise
 
@@ -128,9 +134,9 @@ def _receive(link):
 def _connect(plpy):
     """The backend's connection, opened (and the host started) where there is none."""
     global _connection
-    if _connection and _connection[1] == os.getpid():
-        return _connection[0]
-    _connection = (launch.connect_or_start(plpy, lambda: dial(plpy)), os.getpid())
+    if not _connection or _connection[2] != os.getpid():
+        link = launch.connect_or_start(plpy, lambda: dial(plpy))
+        _connection = (link, peer(link)[0], os.getpid())
     return _connection[0]
 
 
@@ -146,7 +152,7 @@ def dial(plpy):
             if code != errno.EAGAIN:  # EAGAIN: its backlog is full just now
                 raise HostGone(os.strerror(code))
             wait(plpy, -1, 0, 0.01)
-        if peer(link) not in (os.geteuid(), None):
+        if peer(link)[1] not in (os.geteuid(), None):
             raise Failure("LO301", "the model host's socket belongs to another account",
                           "The model host must run as the account that runs the server.")
         return link
@@ -156,10 +162,10 @@ def dial(plpy):
 
 
 def peer(link):
-    """User id of the process at the other end, or None where the system cannot tell."""
+    """Process id and user id at the other end; None for what the system cannot tell."""
     if not hasattr(socket, "SO_PEERCRED"):
-        return None
-    return struct.unpack("iII", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+        return None, None
+    return struct.unpack("iII", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[:2]
 
 
 def close():

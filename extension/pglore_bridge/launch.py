@@ -56,7 +56,8 @@ def _start(plpy, dial):
     The command puts itself into the background and ends once it listens, or ends with an error.
     """
     command, environment, path = _settings()
-    with open(os.path.join(FOLDER, "host.log"), "ab") as log:
+    log_file = os.open(os.path.join(FOLDER, "host.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with open(log_file, "ab") as log:
         try:
             # The host's environment is a clean one: a backend's may hold what is the server's alone.
             child = subprocess.Popen(

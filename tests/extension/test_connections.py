@@ -1,0 +1,81 @@
+"""Many connections at once: one host, right rows for each, a quick first call."""
+
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+
+
+def all_at_once(connections, call) -> tuple[list, list]:
+    """Run call(connection, number) on each connection at the same instant: what they gave, and what they raised."""
+    barrier, results, raised = threading.Barrier(len(connections)), [None] * len(connections), []
+
+    def run(number):
+        barrier.wait()
+        try:
+            results[number] = call(connections[number], number)
+        except psycopg.Error as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(connections))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    return results, raised
+
+
+def hosts(data_directory: Path) -> list[str]:
+    """Process ids of the model hosts that serve a data directory."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"pglore_host" in words and str(data_directory).encode() in words:
+            found.append(path.parent.name)
+    return found
+
+
+def test_50_first_calls_at_the_same_instant_start_one_host(db, host, connect, data_directory):
+    host.kill()
+    connections = [connect() for _ in range(50)]
+    pids, raised = all_at_once(
+        connections, lambda link, _: link.execute("SELECT pid FROM lore.host_status()").fetchone()[0])
+    assert raised == []
+    assert len(set(pids)) == 1
+    assert hosts(data_directory) == [str(pids[0])]
+
+
+def test_32_connections_get_each_their_own_vectors(db, host, connect, data_directory):
+    def same(number):
+        return f"SELECT lore.similarity('sentence {number}', 'sentence {number}'), lore.embed(ARRAY['a {number}', 'b {number}'])::text[]"
+
+    connections = [connect() for _ in range(32)]
+    expected = [db.execute(same(number)).fetchone()[1] for number in range(32)]
+    results, raised = all_at_once(connections, lambda link, number: link.execute(same(number)).fetchone())
+    assert raised == []
+    for (alike, got), want in zip(results, expected, strict=True):
+        assert alike > 0.999
+        for one, other in zip(got, want, strict=True):
+            assert db.execute("SELECT %s::vector <=> %s::vector < 0.002", (one, other)).fetchone() == (True,)
+    assert hosts(data_directory) == [str(host.pid)]
+
+
+def test_the_first_call_of_a_new_connection_is_quick_once_the_model_is_loaded(db, connect):
+    db.execute("SELECT lore.embed('warm')")
+    took = []
+    for _ in range(5):
+        link = connect()
+        started = time.perf_counter()
+        link.execute("SELECT lore.embed('first call')")
+        took.append(time.perf_counter() - started)
+    assert min(took) < 0.05
+
+
+def test_calls_inside_a_parallel_capable_plan_stay_in_one_process(db):
+    db.execute("CREATE TABLE texts AS SELECT i, 'text ' || i AS content FROM generate_series(1, 50) i")
+    db.execute("SET debug_parallel_query = on; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0")
+    assert db.execute("SELECT count(lore.tokens(content)) FROM texts").fetchone() == (50,)
