@@ -22,19 +22,26 @@ def embed(plpy, inputs, model, input_type):
         texts = [index for index, text in enumerate(inputs) if text is not None]
         for index in texts:
             if len(inputs[index]) > TEXT_LIMIT:
-                raise Failure("LO102", f"a text is {len(inputs[index]):,} characters, over the limit of {TEXT_LIMIT:,}",
-                              "Cut it with lore.chunk and embed the chunks.")
+                raise Failure(
+                    "LO102",
+                    f"a text is {len(inputs[index]):,} characters, over the limit of {TEXT_LIMIT:,}",
+                    "Cut it with lore.chunk and embed the chunks.",
+                )
         groups = list(_groups(inputs, texts))
         lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
         vectors, windowed = [None] * len(inputs), []
 
         def encode(number):
-            arguments = {"texts": [inputs[index] for index in groups[number]],
-                         "model": model, "input_type": input_type, "lane": lane}
+            arguments = {
+                "texts": [inputs[index] for index in groups[number]],
+                "model": model,
+                "input_type": input_type,
+                "lane": lane,
+            }
             return _request(number, "embed", json.dumps(arguments, ensure_ascii=False))
 
         def receive(number, header, body):
-            for index, literal in zip(groups[number], body.decode("ascii").split("\n")):
+            for index, literal in zip(groups[number], body.decode("ascii").split("\n")):  # noqa: B905  # Python 3.9
                 vectors[index] = literal
             if header.get("windowed"):
                 windowed.append(header["windowed"])
@@ -53,8 +60,12 @@ def host(plpy, op, arguments):
     """
     try:
         replies = []
-        exchange(plpy, 1, partial(_request, op=op, arguments=arguments),
-                 lambda number, header, body: replies.append(body.decode("utf-8")))
+        exchange(
+            plpy,
+            1,
+            partial(_request, op=op, arguments=arguments),
+            lambda number, header, body: replies.append(body.decode("utf-8")),
+        )
         return {"error": None, "result": replies[0]}
     except Failure as failure:
         return {"error": json.dumps(failure.error), "result": None}
@@ -83,5 +94,7 @@ def _notice(windowed, count):
     if not windowed:
         return None
     longer, window = sum(entry["texts"] for entry in windowed), windowed[0]["window"]
-    return (f"{longer} of {count} texts {'is' if longer == 1 else 'are'} longer than the model's window of {window} "
-            "tokens: read in windows, whose vectors were averaged")
+    return (
+        f"{longer} of {count} texts {'is' if longer == 1 else 'are'} longer than the model's window of {window} "
+        "tokens: read in windows, whose vectors were averaged"
+    )

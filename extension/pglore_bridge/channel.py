@@ -31,8 +31,9 @@ _connection = None  # (socket, process id of the host, process id that opened it
 def frame(header, body=b""):
     """Bytes of one frame; a header over the limit is the caller's error."""
     if len(header) > HEADER_LIMIT:
-        raise Failure("LO102", f"the request is {len(header):,} bytes, over the limit of {HEADER_LIMIT:,}",
-                      "Split the input.")
+        raise Failure(
+            "LO102", f"the request is {len(header):,} bytes, over the limit of {HEADER_LIMIT:,}", "Split the input."
+        )
     return LENGTHS.pack(len(header), len(body)) + header + body
 
 
@@ -77,7 +78,7 @@ def _run(plpy, link, todo, flight, encode, receive, window):
             flight.add(index)
             out = memoryview(encode(index))
         if out:
-            out = out[_send(link, out):]
+            out = out[_send(link, out) :]
             if todo and not out and len(flight) < window:
                 continue
         seen = wait(plpy, descriptor, select.POLLIN | (select.POLLOUT if out else 0))
@@ -87,8 +88,11 @@ def _run(plpy, link, todo, flight, encode, receive, window):
         for header, body in _frames(got):
             if header.get("id") not in flight:
                 error = header.get("error") or {}
-                raise Failure(error.get("code", "LO901"), error.get("message", "the model host sent a stray reply"),
-                              error.get("hint"))
+                raise Failure(
+                    error.get("code", "LO901"),
+                    error.get("message", "the model host sent a stray reply"),
+                    error.get("hint"),
+                )
             flight.discard(header["id"])
             if header.get("error"):
                 raise Failure(**header["error"])
@@ -104,7 +108,7 @@ def _frames(got):
         start, end = LENGTHS.size + head, LENGTHS.size + head + body
         if len(got) < end:
             return
-        header = json.loads(bytes(got[LENGTHS.size:start]))
+        header = json.loads(bytes(got[LENGTHS.size : start]))
         payload = bytes(got[start:end])
         del got[:end]
         yield header, payload
@@ -153,8 +157,11 @@ def dial(plpy):
                 raise HostGone(os.strerror(code))
             wait(plpy, -1, 0, 0.01)
         if peer(link)[1] not in (os.geteuid(), None):
-            raise Failure("LO301", "the model host's socket belongs to another account",
-                          "The model host must run as the account that runs the server.")
+            raise Failure(
+                "LO301",
+                "the model host's socket belongs to another account",
+                "The model host must run as the account that runs the server.",
+            )
         return link
     except BaseException:
         link.close()

@@ -14,7 +14,7 @@ FOLDER = "pglore"  # under the data directory, which is every backend's working 
 LOG_HINT = "See pglore/host.log in the data directory."
 START_TIMEOUT_S = 60
 SETTINGS_HINT = (
-    "The file host.json says how to start it: {\"command\": [\"/path/to/python\", \"-m\", \"pglore_host\"]}, "
+    'The file host.json says how to start it: {"command": ["/path/to/python", "-m", "pglore_host"]}, '
     "in the folder pglore of the data directory or of the server's SHAREDIR; `make install` and `make up` write it."
 )
 
@@ -61,8 +61,15 @@ def _start(plpy, dial):
         try:
             # The host's environment is a clean one: a backend's may hold what is the server's alone.
             child = subprocess.Popen(
-                [*command, "--data-directory", os.getcwd(), "--settings", path], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd="/", env=environment, close_fds=True, start_new_session=True)
+                [*command, "--data-directory", os.getcwd(), "--settings", path],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=environment,
+                close_fds=True,
+                start_new_session=True,
+            )
         except OSError as error:
             raise Failure("LO301", f"the model host's command cannot be run: {error}", SETTINGS_HINT) from None
     deadline = time.monotonic() + START_TIMEOUT_S
@@ -84,8 +91,11 @@ def _settings():
             with open(path, encoding="utf-8") as file:
                 about = os.fstat(file.fileno())
                 if about.st_uid not in (0, os.geteuid()) or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                    raise Failure("LO301", f"{path} is not the server's own: its owner or mode lets others change it",
-                                  "Make root or the server's account its owner, and chmod go-w.")
+                    raise Failure(
+                        "LO301",
+                        f"{path} is not the server's own: its owner or mode lets others change it",
+                        "Make root or the server's account its owner, and chmod go-w.",
+                    )
                 settings = json.load(file)
             command, extra = settings["command"], settings.get("environment", {})
             if not command or not all(isinstance(word, str) for word in [*command, *extra, *extra.values()]):

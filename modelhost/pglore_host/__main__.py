@@ -13,7 +13,9 @@ def main() -> None:
     """Parse, go into the background, listen, then load what is heavy: callers can connect from the first moment."""
     parser = argparse.ArgumentParser(prog="pglore_host", description=__doc__)
     parser.add_argument("--data-directory", type=Path, required=True, help="data directory of the cluster to serve")
-    parser.add_argument("--settings", type=Path, help="host.json; default: pglore/host.json in the data directory, if there")
+    parser.add_argument(
+        "--settings", type=Path, help="host.json; default: pglore/host.json in the data directory, if there"
+    )
     parser.add_argument("--foreground", action="store_true", help="stay in the foreground, for systemd and containers")
     parser.add_argument("--version", action="version", version=__version__)
     options = parser.parse_args()
@@ -36,7 +38,9 @@ def main() -> None:
         raise
     listening = lifecycle.listen(1024)
     ready()
-    log.write("listening", pid=os.getpid(), postmaster=pid, version=__version__, lock=lock, python=sys.version.split()[0])
+    log.write(
+        "listening", pid=os.getpid(), postmaster=pid, version=__version__, lock=lock, python=sys.version.split()[0]
+    )
     settings.quiet_environment()
     sys.setswitchinterval(0.001)  # seconds: the event loop gets its turn soon beside threads that work in Python
     started = time.perf_counter()

@@ -11,7 +11,8 @@ def main(folder: str, target: str) -> None:
     from transformers import AutoModel
 
     model = AutoModel.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32).eval()
+        folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+    ).eval()
 
     class Encoder(torch.nn.Module):
         """The model with one output and inputs by name."""
@@ -29,8 +30,10 @@ def main(folder: str, target: str) -> None:
     shape = openvino.PartialShape([-1, -1])
     with torch.inference_mode():
         converted = openvino.convert_model(
-            Encoder(), example_input={"input_ids": ids, "attention_mask": mask},
-            input=[("input_ids", shape, openvino.Type.i64), ("attention_mask", shape, openvino.Type.i64)])
+            Encoder(),
+            example_input={"input_ids": ids, "attention_mask": mask},
+            input=[("input_ids", shape, openvino.Type.i64), ("attention_mask", shape, openvino.Type.i64)],
+        )
     openvino.save_model(converted, target, compress_to_fp16=False)
 
 

@@ -29,8 +29,11 @@ def choose(settings: Settings) -> Device:
     """
     cuda = _cuda_devices()
     if settings.device == "cuda" and not cuda:
-        raise HostError(errors.MODEL_NOT_LOADED, 'host.json asks for the device "cuda", but the NVIDIA driver shows no GPU',
-                        'Set "device" to "auto" or "cpu", or make the GPU visible to the server\'s account.')
+        raise HostError(
+            errors.MODEL_NOT_LOADED,
+            'host.json asks for the device "cuda", but the NVIDIA driver shows no GPU',
+            'Set "device" to "auto" or "cpu", or make the GPU visible to the server\'s account.',
+        )
     if settings.device == "mps" and not _has_mps():
         raise HostError(errors.MODEL_NOT_LOADED, 'host.json asks for the device "mps", but this is no Apple silicon')
     if settings.device == "cuda" or (settings.device == "auto" and cuda):
@@ -56,8 +59,11 @@ def _cpu(settings: Settings, why: str) -> Device:
         dtype = settings.dtype
         why += f"; {dtype} asked for in host.json"
         if dtype == "float16":
-            raise HostError(errors.MODEL_NOT_LOADED, 'host.json asks for "float16", which no engine runs on a CPU',
-                            'Set "dtype" to "auto", "float32" or "bfloat16".')
+            raise HostError(
+                errors.MODEL_NOT_LOADED,
+                'host.json asks for "float16", which no engine runs on a CPU',
+                'Set "dtype" to "auto", "float32" or "bfloat16".',
+            )
     return Device("cpu", engine, dtype, why)
 
 

@@ -34,8 +34,9 @@ async def embed(registry: Registry, arguments: dict) -> tuple[dict, bytes]:
         if not entry or entry.isspace():
             raise empty(number, len(texts))
         if len(entry) > TEXT_LIMIT:
-            raise HostError(errors.INPUT_TOO_LONG,
-                            f"a text is {len(entry):,} characters, over the limit of {TEXT_LIMIT:,}")
+            raise HostError(
+                errors.INPUT_TOO_LONG, f"a text is {len(entry):,} characters, over the limit of {TEXT_LIMIT:,}"
+            )
     _, model = await registry.ready(optional_text(arguments, "model"), "embed")
     if not texts:
         return {}, b""

@@ -31,7 +31,7 @@ HINTS = {
 
 
 class HostError(Exception):
-    """An error of the list: a five-character code, a message, and what to do about it (the list's hint if not given)."""
+    """An error of the list: its code, a message, and what to do about it (the list's hint if not given)."""
 
     def __init__(self, code: str, message: str, hint: str | None = None) -> None:
         super().__init__(message)

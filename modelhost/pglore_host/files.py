@@ -82,9 +82,20 @@ def _window(folder: Path, config: dict) -> int:
 
 
 def _pooling(folder: Path, config: dict) -> str:
-    modes = [config["pooling_mode"]] if "pooling_mode" in config else [
-        name for name, key in (("mean", "mean_tokens"), ("cls", "cls_token"), ("max", "max_tokens"), ("lasttoken", "lasttoken"))
-        if config.get(f"pooling_mode_{key}")]
+    modes = (
+        [config["pooling_mode"]]
+        if "pooling_mode" in config
+        else [
+            name
+            for name, key in (
+                ("mean", "mean_tokens"),
+                ("cls", "cls_token"),
+                ("max", "max_tokens"),
+                ("lasttoken", "lasttoken"),
+            )
+            if config.get(f"pooling_mode_{key}")
+        ]
+    )
     if len(modes) != 1 or modes[0] not in ("mean", "cls", "max", "lasttoken"):
         raise _refused(folder, f"its pooling is none that is known: {modes}")
     return modes[0]

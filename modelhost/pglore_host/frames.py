@@ -1,7 +1,8 @@
 """Frames on the socket: u32le header length, u32le body length, header (JSON, UTF-8), body (bytes).
 
-A request's header is {"id": int, "op": text, "arguments": object}. A reply's is {"id": int} with more about its body, or
-{"id": int, "error": {"code", "message", "hint"}}. The body of a reply is JSON; for embed it is one pgvector literal a line.
+A request's header is {"id": int, "op": text, "arguments": object}.
+A reply's is {"id": int} with more about its body, or {"id": int, "error": {"code", "message", "hint"}}.
+The body of a reply is JSON; for embed it is one pgvector literal a line.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """generate: the extractive generator, which answers with sentences of the sources in the prompt."""
 
 import asyncio
-import threading
+from dataclasses import asdict
 
 import numpy as np
 
@@ -16,7 +16,7 @@ TOKENS_LIMIT = 1 << 20
 
 async def generate(registry: Registry, arguments: dict) -> dict:
     """An answer with its citations and usage; raises HostError LO101, LO102, LO103, LO201, LO302."""
-    from . import extractive  # noqa: PLC0415
+    from . import extractive
 
     prompt = visible(arguments, "prompt", limit=PROMPT_LIMIT)
     optional_text(arguments, "system")  # an instruction: there is nobody in the extractive generator to instruct
@@ -27,9 +27,12 @@ async def generate(registry: Registry, arguments: dict) -> dict:
     answer = await asyncio.to_thread(extractive.finish, plan, states, max_tokens=max_tokens)
     counts = await model.encode([prompt, answer.text])
     return {
-        "text": answer.text, "citations": [_citation(entry) for entry in answer.citations],
+        "text": answer.text,
+        "citations": [asdict(citation) for citation in answer.citations],
         "usage": {"prompt_tokens": len(counts[0]), "completion_tokens": len(counts[1])},
-        "finish_reason": answer.finish_reason, "model": entry.alias,
+        "finish_reason": answer.finish_reason,
+        "reason": answer.reason,
+        "model": entry.alias,
     }
 
 
@@ -46,6 +49,12 @@ async def _states(model: Model, units: list[str]) -> list[tuple[np.ndarray, np.n
     grouped: list[list] = [[] for _ in units]
     for owner, pair in zip(owners, found, strict=True):
         grouped[owner].append(pair)
-    return [(np.concatenate([states for states, _ in group]),
-             unit(np.average([vector for _, vector in group], axis=0, weights=[len(states) or 1 for states, _ in group])))
-            for group in grouped]
+    return [
+        (
+            np.concatenate([states for states, _ in group]),
+            unit(
+                np.average([vector for _, vector in group], axis=0, weights=[len(states) or 1 for states, _ in group])
+            ),
+        )
+        for group in grouped
+    ]

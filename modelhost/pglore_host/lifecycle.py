@@ -28,15 +28,17 @@ def into_background() -> Callable[[], None]:
     os.setsid()
     if os.fork():
         os._exit(0)
+
     def ready() -> None:
         with contextlib.suppress(OSError):
             os.write(write, b"1")
         os.close(write)
+
     return ready
 
 
 def settle(folder: Path) -> None:
-    """Private files only, the folder as working directory, the log on stdout and stderr, first in line when memory ends."""
+    """Private files, the folder as working directory, the log on stdout and stderr, first to go when memory ends."""
     os.umask(0o077)
     folder.mkdir(mode=0o700, exist_ok=True)
     os.chdir(folder)  # so that the socket's path stays short however deep the data directory lies
@@ -129,6 +131,7 @@ def _leave() -> None:
 
 def run(serve: Callable[[asyncio.Event], "asyncio.Future"], pid: int) -> None:
     """Run `serve` until SIGTERM or SIGINT asks for a stop."""
+
     async def main() -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

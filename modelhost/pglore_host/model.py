@@ -7,6 +7,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -67,8 +68,14 @@ class Model:
         threading.Thread(target=self._drive, args=(engine,), daemon=True, name="engine").start()
         self.memory_bytes = max(0, resident_bytes() - before)
         self.state = "ready"
-        log.write("model loaded", folder=str(self.files.folder), engine=engine.name, device=self.device.kind,
-                  dtype=self.device.dtype, seconds=round(seconds() - started, 3))
+        log.write(
+            "model loaded",
+            folder=str(self.files.folder),
+            engine=engine.name,
+            device=self.device.kind,
+            dtype=self.device.dtype,
+            seconds=round(seconds() - started, 3),
+        )
 
     async def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Content token ids of texts, off the event loop unless they are short. N texts to N (L,) arrays."""
@@ -102,8 +109,10 @@ class Model:
             return rows, 0
         weights = np.array(tokens) - self.tokenizer.prefix_tokens - self.tokenizer.suffix_tokens
         bounds = np.searchsorted(owners, np.arange(len(texts) + 1))
-        joined = [rows[low] if high - low == 1 else join_windows(rows[low:high], weights[low:high])
-                  for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        joined = [
+            rows[low] if high - low == 1 else join_windows(rows[low:high], weights[low:high])
+            for low, high in pairwise(bounds)
+        ]
         return np.array(joined), int((np.diff(bounds) > 1).sum())
 
     async def states(self, windows: Sequence[np.ndarray], lane: str, reduce: Reduce) -> list:
@@ -131,7 +140,7 @@ class Model:
         except Exception as error:
             if len(batch) > 1:
                 self._run(engine, batch[: len(batch) // 2])
-                self._run(engine, batch[len(batch) // 2:])
+                self._run(engine, batch[len(batch) // 2 :])
                 return
             log.fault("text failed", error, tokens=ids.shape[1])
             code = errors.OUT_OF_MEMORY if isinstance(error, MemoryError) else errors.INTERNAL_ERROR
@@ -150,7 +159,7 @@ class Model:
             if job.reduce is None:
                 job.results[text.index] = vectors[row]
             else:
-                inner = unit(states[row, prefix:text.length - suffix])
+                inner = unit(states[row, prefix : text.length - suffix])
                 job.results[text.index] = job.reduce(inner, vectors[row])
             job.missing -= 1
             if not job.missing:

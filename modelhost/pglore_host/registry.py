@@ -75,8 +75,11 @@ class Registry:
             return Path(self._settings.embedder)
         spec = importlib.util.find_spec(PACKAGE)
         if spec is None or not spec.submodule_search_locations:
-            raise HostError(errors.MODEL_NOT_LOADED, f"the package {PACKAGE}, which holds the default model, is not installed",
-                            "pip install 'pglore[host]' into the model host's environment.")
+            raise HostError(
+                errors.MODEL_NOT_LOADED,
+                f"the package {PACKAGE}, which holds the default model, is not installed",
+                "pip install 'pglore[host]' into the model host's environment.",
+            )
         return Path(spec.submodule_search_locations[0]) / "model"
 
     @property
@@ -86,8 +89,11 @@ class Registry:
 
     def loaded(self) -> list[str]:
         """Aliases that can be used without loading anything."""
-        return [entry.alias for entry in ENTRIES
-                if entry.encoder in self._models and self._models[entry.encoder].state == "ready"]
+        return [
+            entry.alias
+            for entry in ENTRIES
+            if entry.encoder in self._models and self._models[entry.encoder].state == "ready"
+        ]
 
     async def rows(self) -> list[dict]:
         """One row for each alias, as lore.models shows it; a model that cannot be read says why."""
@@ -103,10 +109,16 @@ class Registry:
         own = entry.alias == entry.encoder
         kind = model.device
         return {
-            **row, "state": model.state, "device": kind.kind, "device_reason": kind.reason, "dtype": kind.dtype,
+            **row,
+            "state": model.state,
+            "device": kind.kind,
+            "device_reason": kind.reason,
+            "dtype": kind.dtype,
             "engine": kind.engine if own else "builtin",
-            "dimensions": model.files.dimensions if own else None, "window_tokens": model.files.window_tokens,
-            "memory_bytes": model.memory_bytes if own else None, "fingerprint": fingerprint,
+            "dimensions": model.files.dimensions if own else None,
+            "window_tokens": model.files.window_tokens,
+            "memory_bytes": model.memory_bytes if own else None,
+            "fingerprint": fingerprint,
         }
 
 
@@ -114,5 +126,3 @@ def shown(name: object) -> str:
     """A caller's name as a message can show it: short, and without line breaks."""
     text = " ".join(str(name).split())
     return text if len(text) <= 64 else text[:61] + "..."
-
-

@@ -28,11 +28,17 @@ async def rerank(registry: Registry, arguments: dict) -> list[dict]:
     if not isinstance(documents, list) or not all(entry is None or isinstance(entry, str) for entry in documents):
         raise HostError(errors.BAD_ARGUMENT, "documents must be a list of texts")
     if len(documents) > DOCUMENTS_LIMIT:
-        raise HostError(errors.INPUT_TOO_LONG, f"{len(documents):,} documents are over the limit of {DOCUMENTS_LIMIT:,}",
-                        "Rerank the best few hundred candidates of a search.")
+        raise HostError(
+            errors.INPUT_TOO_LONG,
+            f"{len(documents):,} documents are over the limit of {DOCUMENTS_LIMIT:,}",
+            "Rerank the best few hundred candidates of a search.",
+        )
     if (size := sum(len(entry) for entry in documents if entry)) > CHARACTERS_LIMIT:
-        raise HostError(errors.INPUT_TOO_LONG, f"the documents are {size:,} characters, over the limit of {CHARACTERS_LIMIT:,}",
-                        "Rerank fewer or shorter documents.")
+        raise HostError(
+            errors.INPUT_TOO_LONG,
+            f"the documents are {size:,} characters, over the limit of {CHARACTERS_LIMIT:,}",
+            "Rerank fewer or shorter documents.",
+        )
     top_k = integer(arguments, "top_k", 1, 1 << 31)
     _, model = await registry.ready(optional_text(arguments, "model"), "rerank")
     places = [place for place, entry in enumerate(documents, 1) if entry is not None]
@@ -52,10 +58,14 @@ async def scores(model: Model, query: str, documents: list[str]) -> list[float]:
         windows += parts
         owners += [number] * len(parts)
     if len(windows) > WINDOWS_LIMIT:
-        raise HostError(errors.INPUT_TOO_LONG, f"the documents take {len(windows):,} windows, over the limit of {WINDOWS_LIMIT:,}",
-                        "Rerank fewer or shorter documents.")
-    asked = np.concatenate(await model.states(
-        model.tokenizer.windows(ids[0]), "interactive", lambda states, _: states))  # (Q, D)
+        raise HostError(
+            errors.INPUT_TOO_LONG,
+            f"the documents take {len(windows):,} windows, over the limit of {WINDOWS_LIMIT:,}",
+            "Rerank fewer or shorter documents.",
+        )
+    asked = np.concatenate(
+        await model.states(model.tokenizer.windows(ids[0]), "interactive", lambda states, _: states)
+    )  # (Q, D)
     best = np.full((len(documents), len(asked)), NOTHING, dtype=np.float32)
     found = await model.states(windows, "interactive", lambda states, _: (asked @ states.T).max(axis=1))
     for owner, row in zip(owners, found, strict=True):

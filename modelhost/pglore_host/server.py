@@ -51,7 +51,9 @@ class Server:
                 return
             while (request := await frames.read(reader)) is not None:
                 if len(tasks) >= IN_FLIGHT or self._draining:
-                    why = "the model host is stopping" if self._draining else f"over {IN_FLIGHT} requests on a connection"
+                    why = (
+                        "the model host is stopping" if self._draining else f"over {IN_FLIGHT} requests on a connection"
+                    )
                     await self._write(writer, request.id, HostError(errors.HOST_BUSY, why))
                     continue
                 task = asyncio.create_task(self._request(request, writer))
@@ -106,10 +108,17 @@ class Server:
         except HostError as error:
             kind, reason = None, error.message
         return {
-            "pid": os.getpid(), "version": __version__, "uptime_s": uptime_s(), "device": kind, "device_reason": reason,
-            "loaded": registry.loaded(), "active": self._active - 1,
+            "pid": os.getpid(),
+            "version": __version__,
+            "uptime_s": uptime_s(),
+            "device": kind,
+            "device_reason": reason,
+            "loaded": registry.loaded(),
+            "active": self._active - 1,
             "queued": sum(model.queue.waiting + model.queue.running for model in registry.models),
-            "connections": len(self._connections), "requests": self._answered, "memory_bytes": resident_bytes(),
+            "connections": len(self._connections),
+            "requests": self._answered,
+            "memory_bytes": resident_bytes(),
         }
 
 
@@ -118,7 +127,7 @@ def _failed(number: int, error: HostError) -> bytes:
 
 
 def _same_account(peer: socket.socket) -> bool:
-    """Whether the process at the other end runs as this one's account; where the system cannot tell, the folder's mode does."""
+    """Whether the other end runs as this account; where the system cannot tell, the folder's mode sees to it."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     return struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1] == os.geteuid()

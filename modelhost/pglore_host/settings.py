@@ -45,5 +45,11 @@ def load(data_directory: Path, path: Path | None) -> Settings:
 
 def quiet_environment() -> None:
     """No network, no telemetry, no thread pools beside the engine's own; to be set before the libraries load."""
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1",
-                      OPENBLAS_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")
+    os.environ.update(
+        HF_HUB_OFFLINE="1",
+        TRANSFORMERS_OFFLINE="1",
+        HF_HUB_DISABLE_TELEMETRY="1",
+        DO_NOT_TRACK="1",
+        OPENBLAS_NUM_THREADS="1",
+        TOKENIZERS_PARALLELISM="false",
+    )

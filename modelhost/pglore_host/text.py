@@ -16,7 +16,7 @@ CHUNK_TOKENS = 180  # leaves room in a window of 256 for title and headings
 
 async def chunk(registry: Registry, arguments: dict) -> list[dict]:
     """Chunks of a text; raises HostError LO102, LO103, LO201."""
-    from . import chunk as chunks  # noqa: PLC0415  # the module carries weight that a host may never need
+    from . import chunk as chunks  # the module carries weight that a host may never need
 
     content = text(arguments, "content", limit=CONTENT_LIMIT)
     strategy = choice(arguments, "strategy", chunks.STRATEGIES, "auto")
@@ -24,14 +24,24 @@ async def chunk(registry: Registry, arguments: dict) -> list[dict]:
     _, model = await registry.ready(optional_text(arguments, "model"), "embed")
     size = integer(arguments, "size", 1, 1 << 20, min(CHUNK_TOKENS, model.tokenizer.content_tokens))
     found = await asyncio.to_thread(
-        chunks.chunk, content, model.tokenizer.raw, strategy=strategy, size=size, overlap=overlap)
-    return [{"ordinal": entry.ordinal, "start": entry.start, "end": entry.end, "heading": entry.heading,
-             "content": entry.text, "tokens": entry.tokens} for entry in found]
+        chunks.chunk, content, model.tokenizer.raw, strategy=strategy, size=size, overlap=overlap
+    )
+    return [
+        {
+            "ordinal": entry.ordinal,
+            "start": entry.start,
+            "end": entry.end,
+            "heading": entry.heading,
+            "content": entry.text,
+            "tokens": entry.tokens,
+        }
+        for entry in found
+    ]
 
 
 async def parse(registry: Registry, arguments: dict, body: bytes) -> dict:
     """Title, text and metadata of a document, sent as base64 or as the body; raises HostError LO102, LO103."""
-    from . import parse as parsing  # noqa: PLC0415
+    from . import parse as parsing
 
     mime = optional_text(arguments, "mime")
     document = body
@@ -41,6 +51,8 @@ async def parse(registry: Registry, arguments: dict, body: bytes) -> dict:
         except (binascii.Error, ValueError):
             raise HostError(errors.BAD_ARGUMENT, "document must be base64") from None
     if len(document) > DOCUMENT_LIMIT:
-        raise HostError(errors.INPUT_TOO_LONG, f"the document is {len(document):,} bytes, over the limit of {DOCUMENT_LIMIT:,}")
+        raise HostError(
+            errors.INPUT_TOO_LONG, f"the document is {len(document):,} bytes, over the limit of {DOCUMENT_LIMIT:,}"
+        )
     found = await asyncio.to_thread(parsing.parse, document, mime)
     return {"title": found.title, "content": found.content, "metadata": found.metadata}

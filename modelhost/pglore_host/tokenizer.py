@@ -1,4 +1,4 @@
-"""Tokens: texts to ids in windows that a model reads at once. Plain functions of a thread; the event loop never waits."""
+"""Tokens: texts to ids, and ids to windows that a model reads at once. Blocking: called from threads of its own."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ class ModelTokenizer:
         special = probe.special_tokens_mask
         content = special.index(0)
         self._prefix = np.array(probe.ids[:content], dtype=np.int64)
-        self._suffix = np.array(probe.ids[len(special) - special[::-1].index(0):], dtype=np.int64)
+        self._suffix = np.array(probe.ids[len(special) - special[::-1].index(0) :], dtype=np.int64)
         self.prefix_tokens, self.suffix_tokens = len(self._prefix), len(self._suffix)
         self.content_tokens = window_tokens - self.prefix_tokens - self.suffix_tokens
 
@@ -76,4 +76,5 @@ def check_windows(windows: int, limit: int, characters: int) -> None:
     if windows > limit:
         raise HostError(
             errors.INPUT_TOO_LONG,
-            f"a text of {characters:,} characters takes {windows} windows of the model, over the limit of {limit}")
+            f"a text of {characters:,} characters takes {windows} windows of the model, over the limit of {limit}",
+        )

@@ -51,8 +51,8 @@ def test_one_version_is_stated_everywhere(build, db):
     bridge = re.search(r'VERSION = "(.+)"', (ROOT / "extension" / "pglore_bridge" / "__init__.py").read_text()).group(1)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     host = re.search(r'__version__ = "(.+)"', (ROOT / "modelhost" / "pglore_host" / "__init__.py").read_text()).group(1)
-    running, = db.execute("SELECT version FROM lore.host_status()").fetchone()
-    installed, = db.execute("SELECT extversion FROM pg_extension WHERE extname = 'pglore'").fetchone()
+    (running,) = db.execute("SELECT version FROM lore.host_status()").fetchone()
+    (installed,) = db.execute("SELECT extversion FROM pg_extension WHERE extname = 'pglore'").fetchone()
     assert {build.version(), bridge, project, host, running, installed} == {build.version()}
 
 
@@ -63,8 +63,11 @@ def test_every_line_of_the_list_of_errors_is_read(errcodes):
 
 def test_the_hosts_constants_are_the_list(errcodes):
     errors = module(ROOT / "modelhost" / "pglore_host" / "errors.py")
-    constants = {value: name.lower() for name, value in vars(errors).items()
-                 if isinstance(value, str) and re.fullmatch(r"LO\d{3}", value)}
+    constants = {
+        value: name.lower()
+        for name, value in vars(errors).items()
+        if isinstance(value, str) and re.fullmatch(r"LO\d{3}", value)
+    }
     assert constants == errcodes
 
 

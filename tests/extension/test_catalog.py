@@ -25,10 +25,25 @@ def members(db: psycopg.Connection, catalog: str, columns: str) -> list[tuple]:
 @pytest.fixture
 def functions(db) -> list[dict]:
     """Every function of the extension."""
-    columns = ("oid", "signature", "name", "language", "volatility", "parallel", "definer", "config", "source", "comment")
-    rows = members(db, "pg_proc", """o.oid, o.oid::regprocedure::text, o.proname,
+    columns = (
+        "oid",
+        "signature",
+        "name",
+        "language",
+        "volatility",
+        "parallel",
+        "definer",
+        "config",
+        "source",
+        "comment",
+    )
+    rows = members(
+        db,
+        "pg_proc",
+        """o.oid, o.oid::regprocedure::text, o.proname,
         (SELECT lanname FROM pg_language l WHERE l.oid = o.prolang), o.provolatile, o.proparallel, o.prosecdef,
-        o.proconfig, o.prosrc, obj_description(o.oid, 'pg_proc')""")
+        o.proconfig, o.prosrc, obj_description(o.oid, 'pg_proc')""",
+    )
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
@@ -39,8 +54,11 @@ def reaching_python(functions: list[dict], views: dict[str, str]) -> set[str]:
         sources[function["name"]] = sources.get(function["name"], "") + function["source"]
     reached = {function["name"] for function in functions if function["language"] == "plpython3u"}
     while True:
-        more = {name for name, source in sources.items() if name not in reached
-                and any(re.search(rf"\blore\.{re.escape(other)}\b", source) for other in reached)}
+        more = {
+            name
+            for name, source in sources.items()
+            if name not in reached and any(re.search(rf"\blore\.{re.escape(other)}\b", source) for other in reached)
+        }
         if not more:
             return reached
         reached |= more
@@ -85,25 +103,35 @@ def test_every_relation_type_and_schema_is_commented(db):
     schemas = members(db, "pg_namespace", "o.nspname, obj_description(o.oid, 'pg_namespace')")
     assert [name for name, comment, kind in relations if kind != "c" and not comment] == []
     # A view's row type and every array type come of themselves and carry no comment.
-    own = [(name, comment) for name, comment, kind in types if not name.endswith("[]")
-           and name not in {relation for relation, _, kind in relations if kind != "c"}]
+    own = [
+        (name, comment)
+        for name, comment, kind in types
+        if not name.endswith("[]") and name not in {relation for relation, _, kind in relations if kind != "c"}
+    ]
     assert [name for name, comment in own if not comment] == []
     assert schemas and all(comment for _, comment in schemas)
 
 
 def test_every_column_of_a_view_is_commented(db):
-    columns = members(db, "pg_class", """o.oid::regclass::text || '.' || (unnest(ARRAY(
+    columns = members(
+        db,
+        "pg_class",
+        """o.oid::regclass::text || '.' || (unnest(ARRAY(
         SELECT attname FROM pg_attribute a WHERE a.attrelid = o.oid AND o.relkind = 'v' AND attnum > 0
-          AND col_description(o.oid, attnum) IS NULL)))""")
+          AND col_description(o.oid, attnum) IS NULL)))""",
+    )
     assert columns == []
 
 
-@pytest.mark.parametrize(("catalog", "columns"), [
-    ("pg_proc", "o.oid::regprocedure::text, o.proacl::text[], acldefault('f', o.proowner)::text[]"),
-    ("pg_class", "o.oid::regclass::text, o.relacl::text[], acldefault('r', o.relowner)::text[]"),
-    ("pg_namespace", "o.nspname, o.nspacl::text[], acldefault('n', o.nspowner)::text[]"),
-    ("pg_type", "o.oid::regtype::text, o.typacl::text[], acldefault('T', o.typowner)::text[]"),
-])
+@pytest.mark.parametrize(
+    ("catalog", "columns"),
+    [
+        ("pg_proc", "o.oid::regprocedure::text, o.proacl::text[], acldefault('f', o.proowner)::text[]"),
+        ("pg_class", "o.oid::regclass::text, o.relacl::text[], acldefault('r', o.relowner)::text[]"),
+        ("pg_namespace", "o.nspname, o.nspacl::text[], acldefault('n', o.nspowner)::text[]"),
+        ("pg_type", "o.oid::regtype::text, o.typacl::text[], acldefault('T', o.typowner)::text[]"),
+    ],
+)
 def test_public_may_nothing(db, catalog, columns):
     """An access list without a role before the = is PUBLIC's; no list at all means the defaults."""
     open_to_all = []
@@ -117,11 +145,16 @@ def test_public_may_nothing(db, catalog, columns):
 
 def test_every_function_is_granted_to_a_role_of_pglore(db):
     rows = members(db, "pg_proc", "o.oid::regprocedure::text, o.proacl::text[]")
-    without = [name for name, acl in rows if not any(re.match(r"lore_(reader|writer|admin)=X", entry) for entry in acl or [])]
+    without = [
+        name for name, acl in rows if not any(re.match(r"lore_(reader|writer|admin)=X", entry) for entry in acl or [])
+    ]
     assert without == []
 
 
 def test_every_argument_has_a_name(db):
     rows = members(db, "pg_proc", "o.oid::regprocedure::text, o.pronargs, o.proargnames, o.prorettype::regtype::text")
-    assert [name for name, count, names, kind in rows
-            if kind != "trigger" and count and (not names or not all(names[:count]))] == []
+    assert [
+        name
+        for name, count, names, kind in rows
+        if kind != "trigger" and count and (not names or not all(names[:count]))
+    ] == []

@@ -43,7 +43,8 @@ def test_50_first_calls_at_the_same_instant_start_one_host(db, host, connect, da
     host.kill()
     connections = [connect() for _ in range(50)]
     pids, raised = all_at_once(
-        connections, lambda link, _: link.execute("SELECT pid FROM lore.host_status()").fetchone()[0])
+        connections, lambda link, _: link.execute("SELECT pid FROM lore.host_status()").fetchone()[0]
+    )
     assert raised == []
     assert len(set(pids)) == 1
     assert hosts(data_directory) == [str(pids[0])]
@@ -51,7 +52,8 @@ def test_50_first_calls_at_the_same_instant_start_one_host(db, host, connect, da
 
 def test_32_connections_get_each_their_own_vectors(db, host, connect, data_directory):
     def same(number):
-        return f"SELECT lore.similarity('sentence {number}', 'sentence {number}'), lore.embed(ARRAY['a {number}', 'b {number}'])::text[]"
+        text = f"'sentence {number}'"
+        return f"SELECT lore.similarity({text}, {text}), lore.embed(ARRAY['a {number}', 'b {number}'])::text[]"
 
     connections = [connect() for _ in range(32)]
     expected = [db.execute(same(number)).fetchone()[1] for number in range(32)]
@@ -77,5 +79,8 @@ def test_the_first_call_of_a_new_connection_is_quick_once_the_model_is_loaded(db
 
 def test_calls_inside_a_parallel_capable_plan_stay_in_one_process(db):
     db.execute("CREATE TABLE texts AS SELECT i, 'text ' || i AS content FROM generate_series(1, 50) i")
-    db.execute("SET debug_parallel_query = on; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0")
+    db.execute(
+        """SET debug_parallel_query = on; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+        SET min_parallel_table_scan_size = 0"""
+    )
     assert db.execute("SELECT count(lore.tokens(content)) FROM texts").fetchone() == (50,)

@@ -56,7 +56,7 @@ def test_statement_timeout_ends_a_bulk_call_soon_and_the_host_is_idle_after(warm
     busy.execute("SELECT lore.embed('first call of this connection')")
     busy.execute("SET statement_timeout = '500ms'")
     started = time.monotonic()
-    with pytest.raises(psycopg.errors.QueryCanceled, match="^canceling statement due to statement timeout") as caught:
+    with pytest.raises(psycopg.errors.QueryCanceled, match=r"^canceling statement due to statement timeout") as caught:
         busy.execute(BULK.format(texts=20_000))
     took = time.monotonic() - started
     until(lambda: idle(warm), 1.0)
@@ -94,7 +94,7 @@ def test_many_cancels_at_odd_moments_are_all_clean(warm, connect):
 def test_a_caught_cancel_leaves_the_session_usable(warm, connect):
     busy = connect()
     busy.execute("SET statement_timeout = '200ms'")
-    busy.execute(f"""DO $$ BEGIN {BULK.replace('SELECT count(*)', 'PERFORM count(*)').format(texts=2000)};
+    busy.execute(f"""DO $$ BEGIN {BULK.replace("SELECT count(*)", "PERFORM count(*)").format(texts=2000)};
         EXCEPTION WHEN query_canceled THEN RAISE NOTICE 'caught'; END $$""")
     busy.execute("RESET statement_timeout")
     assert busy.execute("SELECT lore.tokens('two words')").fetchone() == (2,)
@@ -102,13 +102,20 @@ def test_a_caught_cancel_leaves_the_session_usable(warm, connect):
 
 def test_a_killed_client_ends_its_backend_and_its_work(warm, dsn):
     assert warm.execute("SHOW client_connection_check_interval").fetchone() == ("0",)
-    program = f"import psycopg; psycopg.connect({dsn + ' application_name=doomed'!r}).execute({BULK.format(texts=5000)!r})"
+    program = (
+        f"import psycopg; psycopg.connect({dsn + ' application_name=doomed'!r}).execute({BULK.format(texts=5000)!r})"
+    )
     client = subprocess.Popen([sys.executable, "-c", program])
     alive = "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'doomed' AND state = 'active'"
     until(lambda: warm.execute(alive).fetchone()[0] and not idle(warm))
     client.kill()
     client.wait()
-    until(lambda: not warm.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'doomed'").fetchone()[0], 2.0)
+    until(
+        lambda: (
+            not warm.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'doomed'").fetchone()[0]
+        ),
+        2.0,
+    )
     until(lambda: idle(warm), 1.0)
 
 

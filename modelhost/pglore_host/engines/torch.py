@@ -24,16 +24,24 @@ class TorchEngine:
         """Read the weights (safetensors only, no code of the model's own) and move them to the device."""
         kind = self._device.kind
         if kind == "cuda" and not torch.cuda.is_available():
-            raise HostError(errors.MODEL_NOT_LOADED, f"torch {torch.__version__} finds no CUDA device",
-                            "Install a CUDA build of torch, or set \"device\" to \"cpu\" in host.json.")
+            raise HostError(
+                errors.MODEL_NOT_LOADED,
+                f"torch {torch.__version__} finds no CUDA device",
+                'Install a CUDA build of torch, or set "device" to "cpu" in host.json.',
+            )
         if kind == "mps" and not torch.backends.mps.is_available():
             raise HostError(errors.MODEL_NOT_LOADED, f"torch {torch.__version__} finds no MPS device")
         if kind == "cpu" and self._settings.threads:
             torch.set_num_threads(self._settings.threads)
         try:
             model = AutoModel.from_pretrained(
-                str(self._files.folder), local_files_only=True, use_safetensors=True, trust_remote_code=False,
-                attn_implementation="sdpa", dtype=getattr(torch, self._device.dtype))
+                str(self._files.folder),
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                attn_implementation="sdpa",
+                dtype=getattr(torch, self._device.dtype),
+            )
             self._model = model.to(kind).eval()
         except torch.cuda.OutOfMemoryError as error:
             raise HostError(errors.OUT_OF_MEMORY, f"the model does not fit the device: {error}") from error
@@ -43,8 +51,10 @@ class TorchEngine:
     def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """See Engine.run."""
         with torch.inference_mode():
-            inputs = {name: torch.from_numpy(value).to(self._device.kind, non_blocking=True)
-                      for name, value in (("input_ids", ids), ("attention_mask", mask))}
+            inputs = {
+                name: torch.from_numpy(value).to(self._device.kind, non_blocking=True)
+                for name, value in (("input_ids", ids), ("attention_mask", mask))
+            }
             try:
                 return self._model(**inputs).last_hidden_state.float().cpu().numpy()
             except torch.cuda.OutOfMemoryError as error:
