@@ -1,0 +1,95 @@
+-- 510_statement.sql: the one statement of a search. Needs 405_defaults, 500_arms.
+
+CREATE FUNCTION lore._search_statement(
+    collection   lore._collection,
+    query        text,                      -- SQL expression of the query's text
+    embedding    text,                      -- SQL expression of its vector
+    filter       text,                      -- SQL expression of a jsonpath, or NULL for none
+    k            integer,
+    mode         text,
+    rerank       text,                      -- alias, or NULL for none
+    candidates   integer,
+    per_document integer
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c      lore._collection := collection;
+    wide   integer := greatest(candidates, k);
+    depth  integer := greatest(1000, wide);  -- keyword scores known for candidates of the vector arm; a deeper one counts as 0
+    by_vec boolean := mode <> 'keyword';
+    by_key boolean := mode <> 'vector';
+    parts  text[] := '{}';
+    score  text := CASE WHEN rerank IS NOT NULL THEN 'rerank_score' WHEN mode = 'hybrid' THEN 'fusion_score' ELSE mode || '_score' END;
+    z      text := 'coalesce((%1$s - avg(%1$s) OVER ()) / nullif(stddev_pop(%1$s) OVER (), 0), 0)';
+BEGIN
+    IF by_vec THEN
+        parts := parts || format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding\n)', embedding);
+    END IF;
+    IF filter IS NOT NULL THEN
+        parts := parts || format(E'allowed AS MATERIALIZED (\n    SELECT id FROM %s WHERE metadata @@ %s\n)', c.documents, filter);
+    END IF;
+    IF by_vec THEN
+        parts := parts || lore._vector_arm(c, filter IS NOT NULL, wide);
+    END IF;
+    IF by_key THEN
+        parts := parts || CASE c.keyword WHEN 'bm25' THEN lore._bm25_arm(c, query, filter IS NOT NULL, depth)
+            ELSE lore._tsvector_arm(c, query, filter IS NOT NULL, wide, depth) END;
+    END IF;
+    -- Every stage's own score for each member of the union; in the order of ids, so that sums come out the same to the last bit.
+    parts := parts || format($sql$scored AS MATERIALIZED (
+    SELECT c.id, c.document_id, d.key, c.ordinal,
+           %s AS vector_score,
+           %s AS keyword_score
+    FROM (%s) AS candidate
+    JOIN %s AS c USING (id)
+    JOIN %s AS d ON d.id = c.document_id%s
+    ORDER BY c.id
+)$sql$,
+        CASE WHEN by_vec THEN format('1 - (c.embedding OPERATOR(%s.<=>) (SELECT embedding FROM query))', c.vector_schema) ELSE 'NULL::double precision' END,
+        CASE mode WHEN 'vector' THEN 'NULL::double precision' WHEN 'keyword' THEN 'w.score' ELSE 'coalesce(w.score, 0)' END,
+        concat_ws(' UNION ', CASE WHEN by_vec THEN 'SELECT id FROM vector_arm' END, CASE WHEN by_key THEN format('SELECT id FROM keyword_arm WHERE place <= %s', wide) END),
+        c.chunks, c.documents, CASE WHEN by_key THEN E'\n    LEFT JOIN keyword_arm AS w ON w.id = c.id' ELSE '' END);
+    parts := parts || format($sql$fused AS MATERIALIZED (
+    SELECT *, %s AS fusion_score
+    FROM scored
+)$sql$, CASE mode WHEN 'hybrid' THEN format('%s * %s + %s * %s', lore._weight('vector'), format(z, 'vector_score'), lore._weight('keyword'), format(z, 'keyword_score'))
+             ELSE 'NULL::double precision' END);
+    IF rerank IS NOT NULL THEN
+        parts := parts || format($sql$pool AS MATERIALIZED (
+    SELECT f.*, concat_ws(E'\n', d.metadata ->> 'title', c.heading, c.content) AS text,
+           row_number() OVER (ORDER BY f.%s DESC, f.key, f.ordinal) AS place
+    FROM fused AS f JOIN %s AS c USING (id) JOIN %s AS d ON d.id = f.document_id
+    ORDER BY place
+    LIMIT %s
+), reranked AS MATERIALIZED (
+    SELECT p.*, r.score AS rerank_score
+    FROM lore.rerank(%s, (SELECT array_agg(text ORDER BY place) FROM pool), %s) AS r
+    JOIN pool AS p ON p.place = r.ordinal
+)$sql$, CASE mode WHEN 'hybrid' THEN 'fusion_score' ELSE mode || '_score' END, c.chunks, c.documents, greatest(50, k), query,
+            CASE rerank WHEN 'default' THEN 'NULL' ELSE quote_literal(rerank) END);
+    END IF;
+    parts := parts || format($sql$best AS (
+    SELECT *, row_number() OVER (PARTITION BY document_id ORDER BY %s DESC, ordinal) AS of_document
+    FROM %s
+)$sql$, score, CASE WHEN rerank IS NULL THEN 'fused' ELSE 'reranked' END);
+    RETURN format($sql$WITH %s
+SELECT (row_number() OVER (ORDER BY b.%2$s DESC, b.key, b.ordinal))::integer AS rank,
+       b.key, b.id AS chunk_id, b.ordinal, c.heading, c.content, c.span, d.metadata,
+       b.%2$s AS score, b.vector_score, b.keyword_score, b.fusion_score, %3$s AS rerank_score
+FROM best AS b
+JOIN %4$s AS c USING (id)
+JOIN %5$s AS d ON d.id = b.document_id
+WHERE b.of_document <= %6$s
+ORDER BY rank
+LIMIT %7$s$sql$, array_to_string(parts, ', '), score, CASE WHEN rerank IS NULL THEN 'NULL::double precision' ELSE 'b.rerank_score' END,
+        c.chunks, c.documents, per_document, k);
+END
+$$;
+
+COMMENT ON FUNCTION lore._search_statement(lore._collection, text, text, text, integer, text, text, integer, integer) IS
+    'The statement of a search: arms, fusion, reranking, limits. Made of public functions and tables that a reader may read.';
+
+REVOKE ALL ON FUNCTION lore._search_statement(lore._collection, text, text, text, integer, text, text, integer, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._search_statement(lore._collection, text, text, text, integer, text, text, integer, integer) TO lore_reader;
