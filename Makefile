@@ -14,7 +14,7 @@ down:  ## stop the local server
 psql:  ## open psql on the local server (or on PGLORE_DSN)
 	@dev/psql.sh
 
-install:  ## install the extension into another server: make install PG_CONFIG=/path/pg_config [DESTDIR=...]
+install:  ## install the extension into another server: make install PG_CONFIG=... HOST_PYTHON=...
 	@dev/install.sh
 
 lint:  ## check the style of Python, SQL and shell
@@ -32,4 +32,4 @@ demo:  ## load the PostgreSQL manual and ask it three questions
 clean:  ## stop and remove this checkout's servers (with their data), its environment and what was built
 	@dev/clean.sh
 
-export PG_CONFIG DESTDIR NAME ARGS
+export PG_CONFIG HOST_PYTHON DESTDIR NAME ARGS
