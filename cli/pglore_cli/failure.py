@@ -17,7 +17,6 @@ HINTS = {
     "42501": "Ask the database's owner: GRANT lore_reader (to search and ask), lore_writer (to load) or lore_admin.",
     "28P01": "Check the user and password of --dsn, PGLORE_DSN or PGPASSWORD.",
     "3D000": "Name a database that exists in --dsn or PGLORE_DSN, or create it.",
-    "57014": None,
 }
 AGAIN = {
     "53300",

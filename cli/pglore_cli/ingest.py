@@ -21,6 +21,8 @@ from .files import Failure, File, find
 from .load import Load, Progress, digests
 from .output import clean, print_json, stderr
 
+PAUSE_S = 1.0
+
 
 @click.command("ingest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
@@ -90,6 +92,7 @@ def display(files: Sequence[File], *, quiet: bool) -> Any:
 
 @contextmanager
 def bar(files: Sequence[File]) -> Any:
+    """A function that moves a bar, which is gone at the end."""
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -103,20 +106,22 @@ def bar(files: Sequence[File]) -> Any:
 
 
 def lines(files: Sequence[File]) -> Callable[[Progress], None]:
+    """A function that prints a line at each tenth, where there is at least PAUSE_S between them."""
     total = sum(file.size for file in files) or 1
-    shown = 0
+    shown, shown_s = 0, time.monotonic()
 
     def changed(progress: Progress) -> None:
-        nonlocal shown
+        nonlocal shown, shown_s
         tenth = progress.bytes * 10 // total
-        if tenth > shown:
-            shown = tenth
+        if tenth > shown and time.monotonic() >= shown_s + PAUSE_S:
+            shown, shown_s = tenth, time.monotonic()
             click.echo(f"{tenth * 10:>3} %  {counts(progress, len(files))}", err=True)
 
     return changed
 
 
 def counts(progress: Progress, files: int) -> str:
+    """How far it is."""
     return f"{progress.files:,} of {files:,} files, {progress.total.tokens:,} tokens"
 
 

@@ -43,7 +43,7 @@ def test_the_same_again_adds_nothing_and_a_change_is_noticed(pglore, folder, db)
 
 
 def test_a_file_that_is_there_is_not_even_parsed(loaded, folder, db):
-    db.execute("DROP FUNCTION lore.parse(bytea, text)")
+    db.execute("ALTER EXTENSION pglore DROP FUNCTION lore.parse(bytea, text); DROP FUNCTION lore.parse(bytea, text)")
     assert loaded("ingest", folder).exit_code == 0
 
 
@@ -110,7 +110,9 @@ def test_a_name_that_is_not_utf8_is_a_failure_and_a_loop_of_links_ends(tmp_path)
     assert [failure.error for failure in failures] == ["the file's name is not UTF-8"]
 
 
-def test_progress_is_told_in_lines_where_there_is_no_terminal(pglore, folder):
+def test_progress_is_told_in_lines_where_there_is_no_terminal(pglore, folder, monkeypatch):
+    assert pglore("ingest", folder).stderr == ""
+    monkeypatch.setattr("pglore_cli.ingest.PAUSE_S", 0)
     result = pglore("ingest", folder)
     assert "100 %  3 of 3 files" in result.stderr
 
