@@ -101,7 +101,11 @@ class _Scanner:
             self.close()
             title = plain(heading.group(2) or "")
             self.emit(start, end, "heading", len(heading.group(1)), title)
-        elif self.kind == "text" and (under := _SETEXT.match(line)) and "\n" not in self.text[self.start : self.end].strip():
+        elif (
+            self.kind == "text"
+            and (under := _SETEXT.match(line))
+            and "\n" not in self.text[self.start : self.end].strip()
+        ):
             title = plain(self.text[self.start : self.end])
             self.emit(self.start, end, "heading", 1 if under.group(1)[0] == "=" else 2, title)
             self.kind = ""

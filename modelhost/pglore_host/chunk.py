@@ -71,12 +71,12 @@ def _check(strategy: str, size: int, overlap: int) -> None:
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise HostError("LO103", f"chunk size {size} is out of range", f"Give {MIN_SIZE} to {MAX_SIZE} tokens.")
     if not 0 <= overlap <= size // 2:
-        raise HostError("LO103", f"chunk overlap {overlap} is out of range", f"Give 0 to half of the size, {size // 2} tokens.")
+        raise HostError(
+            "LO103", f"chunk overlap {overlap} is out of range", f"Give 0 to half of the size, {size // 2} tokens."
+        )
 
 
-def _groups(
-    text: str, found: list[Block], tokens: WordTokens, size: int
-) -> Iterator[tuple[str | None, list[_Unit]]]:
+def _groups(text: str, found: list[Block], tokens: WordTokens, size: int) -> Iterator[tuple[str | None, list[_Unit]]]:
     """The sections, each with its heading path; a heading alone and sections too small to stand alone join what follows."""
     path: tuple[str, ...] = ()
     units: list[_Unit] = []
@@ -162,7 +162,9 @@ def _parts(text: str, start: int, end: int, tokens: WordTokens, size: int, cut: 
 def _whole(text: str, edge: int, stop: int) -> int:
     """The edge, moved past characters that belong to the one before (accents, joiners, variation selectors)."""
     limit = min(stop, edge + 32)
-    while edge < limit and (unicodedata.combining(text[edge]) or text[edge] in "\u200d\ufe0f" or text[edge - 1] == "\u200d"):
+    while edge < limit and (
+        unicodedata.combining(text[edge]) or text[edge] in "\u200d\ufe0f" or text[edge - 1] == "\u200d"
+    ):
         edge += 1
     return edge
 

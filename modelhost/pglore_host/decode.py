@@ -26,7 +26,9 @@ _BINARY = (
     (b"\x7fELF", "a program"),
 )
 _LATIN = frozenset(("ascii", "iso8859-1", "cp1252"))  # all read as windows-1252, as browsers do
-_NOT_CHARSETS = frozenset(("idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined", "mbcs", "oem"))
+_NOT_CHARSETS = frozenset(
+    ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined", "mbcs", "oem")
+)
 _BREAKS = re.compile(r"\r\n?")
 # Control characters that no text holds: PostgreSQL cannot store NUL, the others are noise.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x7f]")
@@ -39,7 +41,9 @@ def decode(document: bytes, mime: str | None, *, markup: bool) -> str:
     """
     for magic, what in _BINARY:
         if document.startswith(magic):
-            raise HostError(BAD_ARGUMENT, f"the document is {what}, not text", "Convert it to HTML, Markdown or plain text first.")
+            raise HostError(
+                BAD_ARGUMENT, f"the document is {what}, not text", "Convert it to HTML, Markdown or plain text first."
+            )
     charset = _charset(document, mime, markup)
     try:
         text = document.decode(charset)
@@ -52,9 +56,15 @@ def decode(document: bytes, mime: str | None, *, markup: bool) -> str:
             ) from None
         text = document.decode("latin-1")
     except UnicodeError:
-        raise HostError(BAD_ARGUMENT, f"the document is not valid {charset.upper()}", "Convert it to UTF-8 first.") from None
+        raise HostError(
+            BAD_ARGUMENT, f"the document is not valid {charset.upper()}", "Convert it to UTF-8 first."
+        ) from None
     if "\x00" in text or len(_CONTROLS.findall(text)) > 8 + len(text) // 100:
-        raise HostError(BAD_ARGUMENT, "the document is binary, not text", "Convert it to HTML, Markdown or plain text in UTF-8 first.")
+        raise HostError(
+            BAD_ARGUMENT,
+            "the document is binary, not text",
+            "Convert it to HTML, Markdown or plain text in UTF-8 first.",
+        )
     return _BREAKS.sub("\n", _CONTROLS.sub("", text).removeprefix("\ufeff"))
 
 
@@ -75,5 +85,7 @@ def _charset(document: bytes, mime: str | None, markup: bool) -> str:
         if info.name in _NOT_CHARSETS or not isinstance(b"".decode(info.name), str):
             raise LookupError(name)
     except (LookupError, ValueError):
-        raise HostError(BAD_ARGUMENT, f'unknown character set "{name}"', "Use a name such as utf-8, windows-1252 or iso-8859-15.") from None
+        raise HostError(
+            BAD_ARGUMENT, f'unknown character set "{name}"', "Use a name such as utf-8, windows-1252 or iso-8859-15."
+        ) from None
     return "cp1252" if info.name in _LATIN else info.name

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import evidence, prompt
+from . import choice, evidence, prompt
 from .passages import Passage, passages
 
 SENTENCES = 2  # in an answer, at most
@@ -18,7 +18,7 @@ State = tuple[np.ndarray, np.ndarray]  # (L, D) token states and (D,) vector of 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A question, its sources, the passages that may answer it, and the texts to embed: question, then passages."""
+    """A question, its sources, the passages that may answer it, and the distinct texts to embed: question, passages, their contexts."""
 
     question: str
     sources: list[prompt.Source]
@@ -52,21 +52,27 @@ def plan(text: str) -> Plan:
     question, sources = prompt.split(text)
     found = [passage for number, source in enumerate(sources) for passage in passages(source.text, number)]
     chosen = evidence.shortlist(question, found)
-    return Plan(question, sources, chosen, [question, *(passage.text for passage in chosen)])
+    texts = [
+        question,
+        *(passage.text for passage in chosen),
+        *(passage.context for passage in chosen if passage.context),
+    ]
+    return Plan(question, sources, chosen, list(dict.fromkeys(texts)))
 
 
-def finish(plan: Plan, states: Sequence[State], *, max_tokens: int | None = None, sentences: int = SENTENCES) -> Generated:
+def finish(
+    plan: Plan, states: Sequence[State], *, max_tokens: int | None = None, sentences: int = SENTENCES
+) -> Generated:
     """The answer, from the embedder's states of plan.units in their order.
 
     max_tokens  bound of the answer's length, taken as words here
     """
     if not plan.passages:
         return _refusal("the prompt holds no text to answer from")
-    scores = evidence.scores(plan.question, plan.passages, states)
-    if reason := evidence.unanswered(scores):
+    found = evidence.weigh(plan.question, plan.passages, dict(zip(plan.units, states, strict=True)))
+    if reason := choice.unanswered(found):
         return _refusal(reason)
-    picked = evidence.pick(plan.passages, scores, sentences)
-    return _answer(plan, picked, max_tokens)
+    return _answer(plan, choice.pick(plan.passages, found.worth, sentences), max_tokens)
 
 
 def _answer(plan: Plan, picked: list[int], max_tokens: int | None) -> Generated:

@@ -3,20 +3,124 @@
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
-_ENDINGS = ("ations", "ation", "ings", "ing", "edly", "ed", "ies", "es", "s", "ly", "ment", "ments", "er", "ers", "ion", "ions")
+_ENDINGS = tuple(
+    sorted(
+        (
+            "ations",
+            "ation",
+            "ings",
+            "ing",
+            "edly",
+            "ed",
+            "ies",
+            "es",
+            "s",
+            "ly",
+            "ment",
+            "ments",
+            "er",
+            "ers",
+            "ion",
+            "ions",
+        ),
+        key=len,
+        reverse=True,
+    )
+)
 STOPWORDS = frozenset(
-    "a an the of in on at to for from by with as is are was were be been being am do does did done have has had having it its this that these "
-    "those there he she they them his her their we you i my your our and or but if not no so than then too very can could will would shall should "
-    "may might must what which who whom whose when where why how s t".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "from",
+        "by",
+        "with",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "am",
+        "do",
+        "does",
+        "did",
+        "done",
+        "have",
+        "has",
+        "had",
+        "having",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "there",
+        "he",
+        "she",
+        "they",
+        "them",
+        "his",
+        "her",
+        "their",
+        "we",
+        "you",
+        "i",
+        "my",
+        "your",
+        "our",
+        "and",
+        "or",
+        "but",
+        "if",
+        "not",
+        "no",
+        "so",
+        "than",
+        "then",
+        "too",
+        "very",
+        "can",
+        "could",
+        "will",
+        "would",
+        "shall",
+        "should",
+        "may",
+        "might",
+        "must",
+        "what",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "when",
+        "where",
+        "why",
+        "how",
+        "s",
+        "t",
+    ]
 )
 
 
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """A word without a common English ending: crude, but the same for both sides."""
     word = word.lower().replace("\u2019", "'").removesuffix("'s")
-    for ending in sorted(_ENDINGS, key=len, reverse=True):
+    for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)].removesuffix("e")
     return word.removesuffix("e") if len(word) > 3 else word
@@ -27,18 +131,14 @@ def words(text: str) -> list[str]:
     return [stem(word) for word in _WORD.findall(text.replace("_", " ")) if word.lower() not in STOPWORDS]
 
 
-def bm25(question: str, texts: list[str], k1: float = 1.2, b: float = 0.5) -> list[float]:
-    """Okapi BM25 of each text for the question, with the texts themselves as the collection."""
-    counts = [Counter(words(text)) for text in texts]
-    lengths = [sum(count.values()) for count in counts]
-    average = sum(lengths) / max(1, len(lengths)) or 1.0
-    total = [0.0] * len(texts)
-    for word in dict.fromkeys(words(question)):
-        holding = sum(1 for count in counts if word in count)
-        if not holding:
-            continue
-        weight = math.log(1 + (len(texts) - holding + 0.5) / (holding + 0.5))
-        for i, count in enumerate(counts):
-            if found := count[word]:
-                total[i] += weight * found * (k1 + 1) / (found + k1 * (1 - b + b * lengths[i] / average))
-    return total
+def coverage(question: str, texts: list[str]) -> list[float]:
+    """For each text the share, 0 to 1, of the question's words it holds, weighted by their rarity among the texts.
+
+    A word that no text holds counts as the rarest.
+    """
+    asked = set(words(question))
+    held = [asked.intersection(words(text)) for text in texts]
+    holding = Counter(word for found in held for word in found)
+    weights = {word: math.log(1 + len(texts) / max(1, holding[word])) for word in sorted(asked)}
+    total = sum(weights.values())
+    return [sum(weights[word] for word in sorted(found)) / total if total else 0.0 for found in held]

@@ -51,7 +51,9 @@ def _kind(document: bytes, mime: str | None) -> str:
         return "text/html" if _LOOKS_HTML.match(document[:4096]) else "text/markdown"
     kind = mime.partition(";")[0].strip().lower()
     if kind not in _HTML and not kind.startswith("text/"):
-        raise HostError(BAD_ARGUMENT, f'cannot read documents of type "{kind}"', "It reads text/html, text/markdown and text/plain.")
+        raise HostError(
+            BAD_ARGUMENT, f'cannot read documents of type "{kind}"', "It reads text/html, text/markdown and text/plain."
+        )
     return kind if kind in _HTML or kind in _MARKDOWN else "text/plain"
 
 

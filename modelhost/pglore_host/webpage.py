@@ -11,17 +11,58 @@ from .page_writer import PageWriter, collapse
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
 # These need no end tag, or have none: they do not nest.
 _FLAT = frozenset(
-    "p li td th tr dt dd option optgroup thead tbody tfoot colgroup col rt rp br hr img input link meta area base embed source track wbr "
-    "html head body param".split()
+    [
+        "p",
+        "li",
+        "td",
+        "th",
+        "tr",
+        "dt",
+        "dd",
+        "option",
+        "optgroup",
+        "thead",
+        "tbody",
+        "tfoot",
+        "colgroup",
+        "col",
+        "rt",
+        "rp",
+        "br",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "area",
+        "base",
+        "embed",
+        "source",
+        "track",
+        "wbr",
+        "html",
+        "head",
+        "body",
+        "param",
+    ]
 )
-_FORMATTING = frozenset("a b big code em font i nobr s small strike strong tt u".split())
+_FORMATTING = frozenset(
+    ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
+)
 _DEPTH = 500  # open elements; browsers stop at 512
 _REOPENED = 2_000_000  # formatting elements that the parser may have to open anew
 _NUMBER = re.compile(
-    r"(?:(?:chapter|appendix|part|section)\s+(?:\d+|[A-Z]|[IVXLC]+)(?:\.\d+)*[.:]|(?:[A-Z]|\d+)(?:\.\d+)+\.|\d+\.)\s+(?=\S)", re.IGNORECASE
+    r"(?:(?:chapter|appendix|part|section)\s+(?:\d+|[A-Z]|[IVXLC]+)(?:\.\d+)*[.:]|(?:[A-Z]|\d+)(?:\.\d+)+\.|\d+\.)\s+(?=\S)",
+    re.IGNORECASE,
 )
 _PILCROW = re.compile(r"\s*[#\u00b6\u00a7]\Z")
-_META = {"description": "description", "og:description": "description", "author": "author", "keywords": "keywords", "date": "date"}
+_META = {
+    "description": "description",
+    "og:description": "description",
+    "author": "author",
+    "keywords": "keywords",
+    "date": "date",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +112,11 @@ def _check_nesting(html: str) -> None:
             depth -= 1
             formatting -= name in _FORMATTING
         if depth > _DEPTH or reopened > _REOPENED:
-            raise HostError(BAD_ARGUMENT, f"the page's elements are nested more than {_DEPTH} deep", "Check that it is HTML and whole.")
+            raise HostError(
+                BAD_ARGUMENT,
+                f"the page's elements are nested more than {_DEPTH} deep",
+                "Check that it is HTML and whole.",
+            )
 
 
 def _main(tree: LexborHTMLParser, body: LexborNode) -> LexborNode:
