@@ -1,71 +1,19 @@
 """Boilerplate: the parts of a web page that are not what it is about."""
 
+import re
+
 from selectolax.lexbor import LexborNode
 
-_TAGS = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "nav",
-        "footer",
-        "head",
-        "link",
-        "meta",
-        "svg",
-        "math",
-        "iframe",
-        "object",
-        "embed",
-        "canvas",
-        "audio",
-        "video",
-        "map",
-        "form",
-        "button",
-        "input",
-        "select",
-        "textarea",
-        "dialog",
-        "-comment",
-    ]
-)
+_TAGS = frozenset(re.findall(r"\S+", """
+    script style noscript template nav footer head link meta svg math iframe object embed canvas audio video map
+    form button input select textarea dialog -comment
+"""))
 _ROLES = frozenset(["navigation", "banner", "contentinfo", "search", "menu", "menubar", "toolbar"])
-_CLASSES = frozenset(
-    [
-        "nav",
-        "navbar",
-        "navheader",
-        "navfooter",
-        "navigation",
-        "navigation-bar",
-        "toc",
-        "table-of-contents",
-        "breadcrumb",
-        "breadcrumbs",
-        "sidebar",
-        "footer",
-        "site-footer",
-        "site-header",
-        "menu",
-        "skip-link",
-        "skiplink",
-        "pagination",
-        "pager",
-        "headerlink",
-        "anchor-link",
-        "permalink",
-        "anchorjs-link",
-        "id_link",
-        "mw-editsection",
-        "navbox",
-        "mw-jump-link",
-        "noprint",
-        "cookie-banner",
-        "share-buttons",
-    ]
-)
+_CLASSES = frozenset(re.findall(r"\S+", """
+    nav navbar navheader navfooter navigation navigation-bar toc table-of-contents breadcrumb breadcrumbs sidebar
+    footer site-footer site-header menu skip-link skiplink pagination pager headerlink anchor-link permalink
+    anchorjs-link id_link mw-editsection navbox mw-jump-link noprint cookie-banner share-buttons
+"""))
 _LISTS = frozenset(("ul", "ol", "dl", "table", "div"))
 _LINKS = 12  # fewer links than this are no list of links
 _SHARE = 0.7  # of a list's characters, in links

@@ -15,7 +15,7 @@ def unanswered(found: Evidence) -> str | None:
 
 
 def pick(found: list[Passage], worth: np.ndarray, sentences: int) -> list[int]:
-    """The best passages, none saying the same as another, in reading order where they are of one source, else best first."""
+    """The best passages, no two saying the same; in reading order where they are of one source, else best first."""
     picked: list[int] = []
     for index in np.argsort(-worth.round(5), kind="stable"):
         if len(picked) == sentences:

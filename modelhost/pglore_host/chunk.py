@@ -1,9 +1,9 @@
 """Chunks: pieces of a document, each short enough for the embedder, cut where a reader would cut.
 
 Sizes are tokens of the embedder's tokenizer, without special tokens. Spans are 0-based half-open character offsets:
-content[start:end] is the chunk's text, without outer whitespace. A chunk never crosses from one section of a text to the next, but
-for sections too small to stand alone; within one it ends at a paragraph, else a sentence, else a word. Borders are chosen for the whole section at once, so that
-its chunks are of about equal size and none is a crumb.
+content[start:end] is the chunk's text, without outer whitespace. A chunk stays within one section of the text, unless
+that is too small to stand alone, and ends at a paragraph, else a sentence, else a word. The borders in a section are
+chosen together, so that its chunks are of about equal size and none is a crumb.
 """
 
 import unicodedata
@@ -77,7 +77,7 @@ def _check(strategy: str, size: int, overlap: int) -> None:
 
 
 def _groups(text: str, found: list[Block], tokens: WordTokens, size: int) -> Iterator[tuple[str | None, list[_Unit]]]:
-    """The sections, each with its heading path; a heading alone and sections too small to stand alone join what follows."""
+    """The sections with their heading paths; a heading alone and one too small to stand alone join what follows."""
     path: tuple[str, ...] = ()
     units: list[_Unit] = []
     held = 0  # tokens in units
@@ -170,7 +170,7 @@ def _whole(text: str, edge: int, stop: int) -> int:
 
 
 def _coarse(units: list[_Unit], size: int) -> list[_Unit]:
-    """The units, joined where they are so small (a list of numbers, say) that choosing among all borders would take long."""
+    """The units, joined where they are so small (a list of numbers) that weighing all borders would take long."""
     least = size // 32
     if sum(unit.tokens for unit in units) >= least * len(units):
         return units

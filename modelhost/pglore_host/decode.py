@@ -35,7 +35,9 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x7f]")
 
 
 def decode(document: bytes, mime: str | None, *, markup: bool) -> str:
-    """The document as text: by byte order mark, the MIME type's charset, the page's own (markup), else UTF-8; lines end with a line feed.
+    """The document as text, its lines ended by line feeds.
+
+    The character set is that of the byte order mark, the MIME type, the page itself (markup), else UTF-8.
 
     raises  HostError LO103 if it is binary, not in its character set, or the set is unknown
     """

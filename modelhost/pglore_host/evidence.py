@@ -34,7 +34,7 @@ class Evidence:
 
 
 def shortlist(question: str, found: list[Passage]) -> list[Passage]:
-    """At most SHORTLIST passages, in their order: those that share the rarest words with the question, early sources first."""
+    """At most SHORTLIST passages, in their order: those that share most with the question, early sources first."""
     if len(found) <= SHORTLIST:
         return found
     overlap = lexical.coverage(question, [f"{passage.context} {passage.text}" for passage in found])

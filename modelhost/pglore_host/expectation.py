@@ -7,7 +7,8 @@ from .lexical import stem
 _NUMBER_ASKED = re.compile(
     r"\bhow (?:many|much|long|old|far|large|big|tall|often|high|fast|deep|wide|heavy|hot|cold)\b"
     r"|\b(?:what|which) (?:percent|percentage|number|amount|fraction|proportion|share|port|size)\b"
-    r"|\b(?:what|which) (?:is|was|are|were) the (?:\w+ )?(?:number|percentage|population|amount|total|average|cost|price|length|size|limit)\b"
+    r"|\b(?:what|which) (?:is|was|are|were) the (?:\w+ )?"
+    r"(?:number|percentage|population|amount|total|average|cost|price|length|size|limit)\b"
     r"|\bpercentage of\b"
 )
 _TIME_ASKED = re.compile(
@@ -18,7 +19,8 @@ _PERSON_ASKED = re.compile(
     r"\b(?:who|whom|whose)\b|\b(?:what|which) (?:person|player|team|company|king|queen|president|author|scientist)\b"
 )
 _PLACE_ASKED = re.compile(
-    r"\bwhere (?:did|was|were|is|are|does|do|has|have|had|can)\b|\b(?:what|which) (?:city|country|state|town|place|county|region|continent|river|island)\b"
+    r"\bwhere (?:did|was|were|is|are|does|do|has|have|had|can)\b"
+    r"|\b(?:what|which) (?:city|country|state|town|place|county|region|continent|river|island)\b"
 )
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|hundreds?|thousands?|millions?|billions?|dozen|half|third|"

@@ -1,6 +1,7 @@
 """The extractive generator: an answer made of the sentences of the sources that best answer the question, each cited.
 
-`plan` says which texts it needs the embedder's view of, `finish` chooses from what the embedder saw: the host batches the model work between.
+`plan` says which texts it needs the embedder's view of, `finish` chooses from what the embedder saw: in between the
+host runs the model, in its own queue.
 Letters: L tokens of a text, D model width.
 """
 
@@ -18,7 +19,10 @@ State = tuple[np.ndarray, np.ndarray]  # (L, D) token states and (D,) vector of 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A question, its sources, the passages that may answer it, and the distinct texts to embed: question, passages, their contexts."""
+    """A question, its sources, the passages that may answer it, and the distinct texts to embed.
+
+    units  the question first, then the passages and their contexts
+    """
 
     question: str
     sources: list[prompt.Source]
@@ -28,7 +32,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """One statement of an answer: its text, the number of its source, and the quote's span there (0-based, half-open)."""
+    """One statement of an answer: its text, its source's number, and the quote's span there (0-based, half-open)."""
 
     source: int
     quote: str

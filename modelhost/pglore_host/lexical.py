@@ -6,114 +6,15 @@ from collections import Counter
 from functools import lru_cache
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
-_ENDINGS = tuple(
-    sorted(
-        (
-            "ations",
-            "ation",
-            "ings",
-            "ing",
-            "edly",
-            "ed",
-            "ies",
-            "es",
-            "s",
-            "ly",
-            "ment",
-            "ments",
-            "er",
-            "ers",
-            "ion",
-            "ions",
-        ),
-        key=len,
-        reverse=True,
-    )
-)
-STOPWORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "from",
-        "by",
-        "with",
-        "as",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "am",
-        "do",
-        "does",
-        "did",
-        "done",
-        "have",
-        "has",
-        "had",
-        "having",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "those",
-        "there",
-        "he",
-        "she",
-        "they",
-        "them",
-        "his",
-        "her",
-        "their",
-        "we",
-        "you",
-        "i",
-        "my",
-        "your",
-        "our",
-        "and",
-        "or",
-        "but",
-        "if",
-        "not",
-        "no",
-        "so",
-        "than",
-        "then",
-        "too",
-        "very",
-        "can",
-        "could",
-        "will",
-        "would",
-        "shall",
-        "should",
-        "may",
-        "might",
-        "must",
-        "what",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "when",
-        "where",
-        "why",
-        "how",
-        "s",
-        "t",
-    ]
-)
+_ENDINGS = sorted(re.findall(r"\S+", """
+    ations ation ings ing edly ed ies es s ly ment ments er ers ion ions
+"""), key=len, reverse=True)
+STOPWORDS = frozenset(re.findall(r"\S+", """
+    a an the of in on at to for from by with as is are was were be been being am do does did done have has had
+    having it its this that these those there he she they them his her their we you i my your our and or but if not
+    no so than then too very can could will would shall should may might must what which who whom whose when where
+    why how s t
+"""))
 
 
 @lru_cache(maxsize=50_000)

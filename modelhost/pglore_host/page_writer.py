@@ -9,32 +9,10 @@ from .boilerplate import is_boilerplate, is_link_list
 
 _SPACE = re.compile(r"[\s\u200b\u00ad\ufeff]+")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_BLOCKS = frozenset(
-    [
-        "p",
-        "div",
-        "section",
-        "article",
-        "main",
-        "header",
-        "aside",
-        "figure",
-        "figcaption",
-        "blockquote",
-        "address",
-        "center",
-        "details",
-        "summary",
-        "fieldset",
-        "legend",
-        "hgroup",
-        "body",
-        "dl",
-        "ul",
-        "ol",
-        "caption",
-    ]
-)
+_BLOCKS = frozenset(re.findall(r"\S+", """
+    p div section article main header aside figure figcaption blockquote address center details summary fieldset
+    legend hgroup body dl ul ol caption
+"""))
 # A heading of one of these words names a remark, not a section.
 _REMARKS = frozenset(["note", "notes", "tip", "warning", "caution", "important", "danger", "attention", "hint"])
 _LAYOUT = frozenset(("table", "h1", "h2", "h3", "h4", "h5", "h6"))

@@ -15,7 +15,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One passage: source (index into the sources), its span there, the text to show, and the words it stands in the light of."""
+    """One passage: source (index into the sources), its span there, the text to show, and the text it is read after."""
 
     source: int
     start: int

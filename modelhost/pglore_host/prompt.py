@@ -1,4 +1,4 @@
-"""Prompts: the question and the numbered sources in one, as lore.prompt writes it, or any text that ends with a question."""
+"""Prompts: a question and numbered sources in one text, as lore.prompt writes it, or any text with a question last."""
 
 import re
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Source:
 def split(prompt: str) -> tuple[str, list[Source]]:
     """The question and the sources.
 
-    Sources are one run of <source id="n"> ... </source>; the question is what follows the run, so nothing that a source says can pass for it.
-    Without any, the question is the last line (or paragraph) and all before it is one source without a number.
+    Sources are one run of <source id="n"> ... </source>; the question is what follows the run, so that nothing that a
+    source says can pass for it. Without any, the question is the last line and all before it one source, not numbered.
     """
     found: list[Source] = []
     opened = _OPEN.search(prompt)

@@ -1,4 +1,4 @@
-"""Web pages: HTML to Markdown-like text. Navigation and decoration go, headings, paragraphs, lists, tables and code stay."""
+"""Web pages: HTML to Markdown-like text, without navigation and decoration."""
 
 import re
 from dataclasses import dataclass
@@ -10,45 +10,13 @@ from .page_writer import PageWriter, collapse
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
 # These need no end tag, or have none: they do not nest.
-_FLAT = frozenset(
-    [
-        "p",
-        "li",
-        "td",
-        "th",
-        "tr",
-        "dt",
-        "dd",
-        "option",
-        "optgroup",
-        "thead",
-        "tbody",
-        "tfoot",
-        "colgroup",
-        "col",
-        "rt",
-        "rp",
-        "br",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "area",
-        "base",
-        "embed",
-        "source",
-        "track",
-        "wbr",
-        "html",
-        "head",
-        "body",
-        "param",
-    ]
-)
-_FORMATTING = frozenset(
-    ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
-)
+_FLAT = frozenset(re.findall(r"\S+", """
+    p li td th tr dt dd option optgroup thead tbody tfoot colgroup col rt rp br hr img input link meta area base
+    embed source track wbr html head body param
+"""))
+_FORMATTING = frozenset(re.findall(r"\S+", """
+    a b big code em font i nobr s small strike strong tt u
+"""))
 _DEPTH = 500  # open elements; browsers stop at 512
 _REOPENED = 2_000_000  # formatting elements that the parser may have to open anew
 _NUMBER = re.compile(

@@ -14,8 +14,9 @@ _BATCH = 16384  # words
 class WordTokens(dict[str, int]):
     """Tokens by word, filled once for all distinct words of a text.
 
-    Exact for tokenizers that part words at whitespace (BERT's); for the others a close estimate. A word over 100 characters counts by
-    slices, and one of control characters counts as a token, so that what is no language (a picture in base64) does not pass for little.
+    Exact for tokenizers that part words at whitespace (BERT's); for the others a close estimate. A word over 100
+    characters counts by slices, and one of control characters counts as a token, so that what is no language (a picture
+    in base64) does not pass for little.
     """
 
     def __init__(self, tokenizer: Tokenizer, text: str) -> None:
