@@ -1,0 +1,62 @@
+"""Devices: what is chosen, and that nothing asked for is replaced in silence."""
+
+from pathlib import Path
+
+import pytest
+
+from pglore_host import device, settings
+from pglore_host.errors import HostError
+
+
+def chosen(monkeypatch, tmp_path: Path, flags=frozenset(), gpus=0, mps=False, **values) -> device.Device:
+    """The choice on a machine with these instruction sets and devices."""
+    monkeypatch.setattr(device, "cpu_flags", lambda: set(flags))
+    monkeypatch.setattr(device, "_cuda_devices", lambda: gpus)
+    monkeypatch.setattr(device, "_has_mps", lambda: mps)
+    return device.choose(settings.Settings(data_directory=tmp_path, cache=tmp_path, **values))
+
+
+def test_bfloat16_only_where_the_cpu_has_it(monkeypatch, tmp_path):
+    assert chosen(monkeypatch, tmp_path).dtype == "float32"
+    assert chosen(monkeypatch, tmp_path, {"avx512f", "avx2"}).dtype == "float32"
+    for flag in ("avx512_bf16", "amx_bf16"):
+        found = chosen(monkeypatch, tmp_path, {flag})
+        assert found.dtype == "bfloat16" and flag in found.reason
+
+
+def test_a_gpu_is_taken_when_there_is_one_and_left_when_cpu_is_asked_for(monkeypatch, tmp_path):
+    found = chosen(monkeypatch, tmp_path, gpus=2)
+    assert (found.kind, found.engine, found.dtype) == ("cuda", "torch", "float16")
+    assert chosen(monkeypatch, tmp_path, gpus=2, device="cpu").kind == "cpu"
+    assert chosen(monkeypatch, tmp_path, mps=True).kind == "mps"
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_asked_for_but_missing_is_an_error(monkeypatch, tmp_path, kind):
+    with pytest.raises(HostError) as caught:
+        chosen(monkeypatch, tmp_path, device=kind)
+    assert caught.value.code == "LO204" and kind in caught.value.message
+
+
+def test_what_is_asked_for_is_done(monkeypatch, tmp_path):
+    assert chosen(monkeypatch, tmp_path, {"avx512_bf16"}, dtype="float32").dtype == "float32"
+    assert chosen(monkeypatch, tmp_path, engine="torch").engine == "torch"
+    with pytest.raises(HostError):
+        chosen(monkeypatch, tmp_path, dtype="float16")
+
+
+@pytest.mark.parametrize(
+    "values", ['{"device": "tpu"}', '{"dtype": "int3"}', '{"engine": 7}', '{"threads": -1}', "[]", "{"]
+)
+def test_a_setting_that_is_not_allowed_is_refused(tmp_path, values):
+    path = tmp_path / "host.json"
+    path.write_text(values)
+    with pytest.raises((ValueError, TypeError, AttributeError)):
+        settings.load(tmp_path, path)
+
+
+def test_the_cache_is_in_the_data_directory_unless_set(tmp_path):
+    assert settings.load(tmp_path, None).cache == tmp_path / "pglore" / "cache"
+    path = tmp_path / "host.json"
+    path.write_text('{"cache": "/elsewhere", "command": ["x"]}')
+    assert settings.load(tmp_path, path).cache == Path("/elsewhere")

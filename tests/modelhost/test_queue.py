@@ -1,0 +1,136 @@
+"""The queue: batches of like lengths within the budget, interactive work first, bulk not starved, cancelled work dropped."""
+
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from pglore_host import queue
+from pglore_host.errors import HostError
+from pglore_host.queue import Queue
+
+
+def ids(length: int) -> np.ndarray:
+    return np.ones(length, dtype=np.int64)
+
+
+async def submitted(line: Queue, lengths: list[int], lane: str = "bulk") -> asyncio.Task:
+    """A request in the queue, not answered yet."""
+    task = asyncio.create_task(line.run([ids(length) for length in lengths], lane))
+    await asyncio.sleep(0)
+    return task
+
+
+def answer(batch) -> None:
+    """Give each text of a batch its length as result."""
+    for text in batch:
+        text.job.results[text.index] = text.length
+        text.job.missing -= 1
+        if not text.job.missing:
+            text.job.close()
+
+
+async def test_results_come_back_in_the_order_of_the_request():
+    line = Queue()
+    task = await submitted(line, [5, 50, 6, 40, 7])
+    while not task.done():
+        answer(line.take())
+        await asyncio.sleep(0.001)
+    assert task.result() == [5, 50, 6, 40, 7]
+
+
+async def test_a_batch_holds_texts_of_like_length_within_the_budget():
+    line = Queue()
+    line.tokens_per_s = 200 / queue.BATCH_S
+    task = await submitted(line, [100, 10, 11, 90, 12, 13, 95, 10])
+    sizes = []
+    while line.waiting:
+        batch = line.take()
+        lengths = [text.length for text in batch]
+        assert max(lengths) * len(lengths) <= 200 or len(lengths) == 1
+        sizes.append(sorted(lengths))
+        answer(batch)
+    await task
+    assert [10, 10, 11, 12, 13] in sizes
+
+
+async def test_interactive_work_goes_before_bulk_that_came_earlier():
+    line = Queue()
+    bulk, quick = await submitted(line, [9] * 4), await submitted(line, [3], "interactive")
+    assert [text.length for text in line.take()] == [3]
+    assert [text.length for text in line.take()] == [9] * 4
+    bulk.cancel()
+    quick.cancel()
+
+
+async def test_bulk_is_not_starved_by_interactive_work():
+    line = Queue()
+    tasks = [await submitted(line, [9])]
+    lanes = []
+    for _ in range(2 * queue.STREAK):
+        tasks.append(await submitted(line, [3], "interactive"))
+        lanes.append(line.take()[0].job.lane)
+    assert "bulk" in lanes
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_cancelled_request_leaves_the_queue_at_once():
+    line = Queue()
+    stays, goes = await submitted(line, [5] * 10), await submitted(line, [5] * 1000)
+    goes.cancel()
+    await asyncio.sleep(0)
+    assert line.waiting == 10
+    assert len(line.take()) == 10
+    stays.cancel()
+
+
+async def test_a_full_queue_says_busy_at_once(monkeypatch):
+    monkeypatch.setattr(queue, "WAITING_TEXTS", 10)
+    line = Queue()
+    first = await submitted(line, [5] * 8)
+    with pytest.raises(HostError) as caught:
+        await line.run([ids(5)] * 3, "bulk")
+    assert caught.value.code == "LO302" and caught.value.hint
+    second = await submitted(line, [5] * 2)
+    first.cancel()
+    second.cancel()
+
+
+async def test_what_is_over_the_bound_alone_is_taken_by_an_empty_queue(monkeypatch):
+    monkeypatch.setattr(queue, "WAITING_TEXTS", 10)
+    line = Queue()
+    task = await submitted(line, [5] * 30)
+    assert line.waiting == 30
+    task.cancel()
+
+
+async def test_the_budget_follows_the_measured_speed():
+    line = Queue()
+    assert line.budget == queue.FIRST_BATCH_TOKENS
+    for _ in range(100):
+        line.measured(line.budget, line.budget / 20_000)
+    assert line.budget == pytest.approx(20_000 * queue.BATCH_S, rel=0.05)
+    line.measured(1, 10.0)
+    assert line.budget == pytest.approx(20_000 * queue.BATCH_S, rel=0.05)
+
+
+async def test_a_thread_that_waits_for_work_is_woken_by_it_and_by_the_stop():
+    line, taken = Queue(), []
+    thread = threading.Thread(target=lambda: [taken.append(line.take()) for _ in range(2)])
+    thread.start()
+    task = await submitted(line, [5])
+    deadline = time.monotonic() + 5
+    while not taken and time.monotonic() < deadline:
+        await asyncio.sleep(0.001)
+    assert len(taken[0]) == 1
+    line.stop()
+    thread.join(5)
+    assert taken[1] is None
+    task.cancel()
+
+
+async def test_nothing_in_is_nothing_out():
+    assert await Queue().run([], "bulk") == []
