@@ -1,4 +1,4 @@
-"""The queue: batches of like lengths within the budget, interactive work first, bulk not starved, cancelled work dropped."""
+"""The queue: batches of like lengths within the budget, interactive work first, bulk not starved, cancels dropped."""
 
 import asyncio
 import threading
