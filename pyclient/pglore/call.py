@@ -16,10 +16,9 @@ Vector = list[float]
 
 
 def call(function: str, columns: str = "*", **arguments: Any) -> Statement:
-    """The statement that calls a function by argument names; what is None is left to the function's own default."""
-    given = {name: value for name, value in arguments.items() if value is not None}
-    named = ", ".join(f"{name} => %s" for name in given)
-    return f"SELECT {columns} FROM {function}({named})".encode(), [parameter(value) for value in given.values()]
+    """The statement that calls a function by its arguments' names."""
+    named = ", ".join(f"{name} => %s" for name in arguments)
+    return f"SELECT {columns} FROM {function}({named})".encode(), [parameter(value) for value in arguments.values()]
 
 
 def parameter(value: Any) -> Any:

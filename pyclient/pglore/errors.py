@@ -168,10 +168,9 @@ def from_driver(error: BaseException) -> Error | None:
 
     A code that this version does not know yet becomes the base of its class, so `except TryAgain` keeps its meaning.
     """
-    sqlstate = getattr(error, "sqlstate", None)
-    if sqlstate is None:
+    sqlstate, diag = getattr(error, "sqlstate", None), getattr(error, "diag", None)
+    if sqlstate is None or diag is None:
         return None
-    diag = error.diag  # type: ignore[attr-defined]
     message = diag.message_primary or str(error)
     if sqlstate[:2] == "LO":
         kind = _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:3], Error)

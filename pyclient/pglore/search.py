@@ -40,8 +40,8 @@ class AsyncSearch(AsyncSession):
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
-        candidates: int | None = None,
-        per_document: int | None = None,
+        candidates: int = 100,
+        per_document: int | None = 2,
     ) -> list[Hit]:
         """The k best chunks for a query, best first.
 
@@ -49,7 +49,7 @@ class AsyncSearch(AsyncSession):
         filter        on the metadata: {"year": {"$gte": 2020}}
         rerank        alias of a reranker, or 'default'
         candidates    chunks that each arm offers to the fusion
-        per_document  most chunks of one document
+        per_document  most chunks of one document; None for no limit
         raises        UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
         """
         options = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
@@ -65,8 +65,8 @@ class AsyncSearch(AsyncSession):
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
-        candidates: int | None = None,
-        per_document: int | None = None,
+        candidates: int = 100,
+        per_document: int | None = 2,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
         options = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
@@ -88,8 +88,8 @@ class Search(Session):
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
-        candidates: int | None = None,
-        per_document: int | None = None,
+        candidates: int = 100,
+        per_document: int | None = 2,
     ) -> list[Hit]:
         """The k best chunks for a query, best first.
 
@@ -97,7 +97,7 @@ class Search(Session):
         filter        on the metadata: {"year": {"$gte": 2020}}
         rerank        alias of a reranker, or 'default'
         candidates    chunks that each arm offers to the fusion
-        per_document  most chunks of one document
+        per_document  most chunks of one document; None for no limit
         raises        UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
         """
         options = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
@@ -113,8 +113,8 @@ class Search(Session):
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
-        candidates: int | None = None,
-        per_document: int | None = None,
+        candidates: int = 100,
+        per_document: int | None = 2,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
         options = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
