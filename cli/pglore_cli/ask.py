@@ -9,7 +9,7 @@ import click
 import pglore
 
 from .options import database, retrieval
-from .output import clean, line, print_json, stdout
+from .output import clean, line, print_block, print_json, stdout
 
 
 @click.command("ask")
@@ -33,11 +33,10 @@ def command(question: str, collection: str, dsn: str | None, as_json: bool, **op
 
 def show(answer: pglore.Answer) -> None:
     """The answer, then each source: number, key, heading, quoted words."""
-    from rich.padding import Padding
     from rich.text import Text
 
     console = stdout()
-    console.print(Text(clean(answer.answer)), soft_wrap=not console.is_terminal)
+    console.print(Text(clean(answer.answer)))
     if answer.sources:
         console.print()
     for source in answer.sources:
@@ -45,8 +44,7 @@ def show(answer: pglore.Answer) -> None:
         if source.heading:
             head.append(f"  {line(source.heading)}", "italic")
         console.print(head)
-        quote = Text(f"“{line(source.quote)}”", "dim")
-        console.print(Padding(quote, (0, 0, 0, 4)) if console.is_terminal else Text(f"    {quote}"))
+        print_block(f"“{line(source.quote)}”", "dim")
     if console.is_terminal:
         stages = ", ".join(f"{name} {value:.0f} ms" for name, value in answer.timings.items())
         console.print(Text(f"\n{stages}", "dim"))

@@ -19,15 +19,17 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def stdout() -> Console:
+    """Standard output: styled and wrapped on a terminal, neither in a pipe."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def stderr() -> Console:
+    """Standard error, likewise."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def clean(text: Any) -> str:
@@ -41,6 +43,16 @@ def line(text: str, width: int | None = None) -> str:
     if width is None or len(text) <= width:
         return text
     return text[: width - 1].rsplit(" ", 1)[0] + "…"
+
+
+def print_block(text: str, style: str = "") -> None:
+    """A paragraph set in by four characters: wrapped on a terminal, one line in a pipe."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = stdout()
+    block = Padding(Text(text, style), (0, 0, 0, 4))
+    console.print(block) if console.is_terminal else click.echo(f"    {text}")
 
 
 def print_json(value: Any) -> None:
@@ -73,7 +85,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: S
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
-        table.add_column(name, style=styles[number] if number < len(styles) else None, overflow="fold")
+        table.add_column(name, style=styles[number] if number < len(styles) else None, no_wrap=True)
     for row in cells:
         table.add_row(*(Text(value) for value in row))
     stdout().print(table)

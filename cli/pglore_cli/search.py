@@ -9,7 +9,7 @@ import click
 import pglore
 
 from .options import database, retrieval
-from .output import line, print_json, stdout
+from .output import line, print_block, print_json, stdout
 
 
 @click.command("search")
@@ -50,4 +50,4 @@ def show(hit: pglore.Hit, full: bool) -> None:
         head.append(f"  {line(hit.heading)}", "italic")
     console.print(head)
     width = None if full else max(console.width * 3, 240) if console.is_terminal else 240
-    console.print(Text(f"    {line(hit.content, width)}"), soft_wrap=not console.is_terminal)
+    print_block(line(hit.content, width))
