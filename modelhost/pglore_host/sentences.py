@@ -9,7 +9,7 @@ import re
 # A possible end: Western marks with what closes after them, then whitespace; or CJK marks, which need no whitespace.
 _END = re.compile(
     r"(?<![.!?\u2026])(?P<mark>[.!?\u2026]++)(?P<close>(?:[\"'\u201d\u2019\u00bb)\]]|\[\d{1,3}\])*+)\s++(?=\S)"
-    r"|(?P<cjk>[\u3002\uff01\uff1f]++[\u300d\u300f\u201d\u2019\uff09]*+)\s*+(?=\S)"
+    r"|(?<![\u3002\uff01\uff1f])(?P<cjk>[\u3002\uff01\uff1f]++[\u300d\u300f\u201d\u2019\uff09]*+)\s*+(?=\S)"
 )
 _LINE = re.compile(r"[^\r\n]+")
 _LAST_WORD = re.compile(r"[^\s(\[\"'\u201c\u2018\u00ab\u2013\u2014/]*\Z")
