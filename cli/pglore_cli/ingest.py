@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import signal
 import sys
 import time
@@ -129,9 +130,8 @@ def summary(progress: Progress, collection: str, seconds: float, as_json: bool) 
     """What was done: on standard output, and the skipped files on standard error."""
     total = progress.total
     if as_json:
-        counted = {"added": total.added, "updated": total.updated, "unchanged": total.unchanged}
-        embedded = {"chunks": total.chunks, "tokens": total.tokens, "seconds": round(seconds, 3)}
-        return print_json({"collection": collection, **counted, **embedded, "failed": progress.failures})
+        done = {"collection": collection, **dataclasses.asdict(total), "seconds": round(seconds, 3)}
+        return print_json({**done, "failed": progress.failures})
     for failure in progress.failures:
         report(failure)
     counted = f"{total.added:,} added, {total.updated:,} updated, {total.unchanged:,} unchanged"

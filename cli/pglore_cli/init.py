@@ -73,7 +73,7 @@ def load_migrations() -> Any:
 def extension(connection: Connection) -> str | None:
     """The extension's version in this database."""
     row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'pglore'").fetchone()
-    return row and row[0]
+    return row[0] if row else None
 
 
 def create_extension(connection: Connection) -> None:
@@ -86,10 +86,10 @@ def create_extension(connection: Connection) -> None:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pglore CASCADE")
     except psycopg.errors.InsufficientPrivilege as error:
         hint = "Let a superuser run: CREATE EXTENSION pglore CASCADE; then run pglore init again."
-        raise pglore.SetupError(error.diag.message_primary, sqlstate=error.sqlstate, hint=hint) from error
+        raise pglore.SetupError(str(error.diag.message_primary), sqlstate=error.sqlstate, hint=hint) from error
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile) as error:
         hint = "Install it into the server on the server's machine: make install PG_CONFIG=/path/to/pg_config."
-        raise pglore.SetupError(error.diag.message_primary, sqlstate=error.sqlstate, hint=hint) from error
+        raise pglore.SetupError(str(error.diag.message_primary), sqlstate=error.sqlstate, hint=hint) from error
 
 
 def tell(message: str, value: dict[str, Any], as_json: bool) -> None:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import pglore
@@ -81,7 +82,7 @@ class Load:
                     self.done(file, pglore.Added(unchanged=1))
                     await asyncio.sleep(0)
                     continue
-                parsed = await patiently(lambda data=data, mime=file.mime: client.parse(data, mime=mime))
+                parsed = await patiently(partial(client.parse, data, mime=file.mime))
             except (OSError, pglore.CallerError) as error:
                 self.failed(file, error)
                 continue
@@ -101,13 +102,15 @@ class Load:
         """Add batches as they come; a batch that is refused is added document by document, to find the bad ones."""
         while (batch := await queue.get()) is not None:
             try:
-                self.done_many(batch, await patiently(lambda batch=batch: collection.add_many(d for _, d in batch)))
+                self.done_many(
+                    batch, await patiently(partial(collection.add_many, [document for _, document in batch]))
+                )
             except Exception as error:
                 if not is_about_data(error):
                     raise
                 for file, document in batch:
                     try:
-                        added = await patiently(lambda document=document: collection.add_many([document]))
+                        added = await patiently(partial(collection.add_many, [document]))
                     except Exception as error:
                         if not is_about_data(error):
                             raise

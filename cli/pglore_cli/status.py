@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 import pglore
@@ -42,7 +44,7 @@ def command(dsn: str | None, as_json: bool) -> None:
     show(facts)
 
 
-def show(facts: dict[str, object]) -> None:
+def show(facts: Mapping[str, object]) -> None:
     """Names and values in two columns."""
     from rich.text import Text
 

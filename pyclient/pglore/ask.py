@@ -64,7 +64,14 @@ class AsyncAsk(AsyncSession):
         max_tokens  budget of what the generator reads
         raises      UnknownCollection, EmptyInput, BadFilter, UnknownModel, HostBusy
         """
-        options = {"k": k, "model": model, "mode": mode, "filter": filter, "rerank": rerank, "max_tokens": max_tokens}
+        options: dict[str, Any] = {
+            "k": k,
+            "model": model,
+            "mode": mode,
+            "filter": filter,
+            "rerank": rerank,
+            "max_tokens": max_tokens,
+        }
         rows = await self._rows(call("lore.ask", collection=self.name, question=question, **options))
         return build(Answer, {**rows[0], "sources": [_source(source) for source in rows[0]["sources"]]})
 
@@ -93,6 +100,13 @@ class Ask(Session):
         max_tokens  budget of what the generator reads
         raises      UnknownCollection, EmptyInput, BadFilter, UnknownModel, HostBusy
         """
-        options = {"k": k, "model": model, "mode": mode, "filter": filter, "rerank": rerank, "max_tokens": max_tokens}
+        options: dict[str, Any] = {
+            "k": k,
+            "model": model,
+            "mode": mode,
+            "filter": filter,
+            "rerank": rerank,
+            "max_tokens": max_tokens,
+        }
         rows = self._rows(call("lore.ask", collection=self.name, question=question, **options))
         return build(Answer, {**rows[0], "sources": [_source(source) for source in rows[0]["sources"]]})

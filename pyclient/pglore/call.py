@@ -61,7 +61,7 @@ def build(kind: type[T], row: Mapping[str, Any]) -> T:
 
 
 @cache
-def _names(kind: type) -> frozenset[str]:
+def _names(kind: Any) -> frozenset[str]:
     return frozenset(field.name for field in dataclasses.fields(kind))
 
 

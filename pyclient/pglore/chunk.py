@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .call import build, call
 from .session import AsyncSession, Session
@@ -36,7 +37,7 @@ class AsyncChunks(AsyncSession):
         overlap   tokens that a chunk repeats of the one before
         raises    BadArgument, InputTooLong, UnknownModel
         """
-        options = {"strategy": strategy, "size": size, "overlap": overlap, "model": model}
+        options: dict[str, Any] = {"strategy": strategy, "size": size, "overlap": overlap, "model": model}
         return [build(Chunk, row) for row in await self._rows(call("lore.chunk", content=content, **options))]
 
 
@@ -60,5 +61,5 @@ class Chunks(Session):
         overlap   tokens that a chunk repeats of the one before
         raises    BadArgument, InputTooLong, UnknownModel
         """
-        options = {"strategy": strategy, "size": size, "overlap": overlap, "model": model}
+        options: dict[str, Any] = {"strategy": strategy, "size": size, "overlap": overlap, "model": model}
         return [build(Chunk, row) for row in self._rows(call("lore.chunk", content=content, **options))]

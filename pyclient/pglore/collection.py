@@ -72,7 +72,7 @@ class AsyncCollections(AsyncSession):
         keyword  'bm25' or 'tsvector'; None is bm25 where pg_textsearch is installed
         raises   CatalogMissing, BadArgument, UnknownModel
         """
-        options = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
+        options: dict[str, Any] = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
         options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
         await self._rows(call("lore.create_collection", collection=name, if_not_exists=if_not_exists, **options))
         return self.collection(name)
@@ -123,7 +123,7 @@ class Collections(Session):
         keyword  'bm25' or 'tsvector'; None is bm25 where pg_textsearch is installed
         raises   CatalogMissing, BadArgument, UnknownModel
         """
-        options = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
+        options: dict[str, Any] = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
         options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
         self._rows(call("lore.create_collection", collection=name, if_not_exists=if_not_exists, **options))
         return self.collection(name)

@@ -40,7 +40,7 @@ class AsyncContext(AsyncSession):
 
         raises  UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
         """
-        options = {"k": k, "max_tokens": max_tokens, "mode": mode, "filter": filter, "rerank": rerank}
+        options: dict[str, Any] = {"k": k, "max_tokens": max_tokens, "mode": mode, "filter": filter, "rerank": rerank}
         statement = call("lore.context", collection=self.name, query=query, **options)
         return [build(Passage, row) for row in await self._rows(statement)]
 
@@ -65,6 +65,6 @@ class Context(Session):
 
         raises  UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
         """
-        options = {"k": k, "max_tokens": max_tokens, "mode": mode, "filter": filter, "rerank": rerank}
+        options: dict[str, Any] = {"k": k, "max_tokens": max_tokens, "mode": mode, "filter": filter, "rerank": rerank}
         statement = call("lore.context", collection=self.name, query=query, **options)
         return [build(Passage, row) for row in self._rows(statement)]

@@ -74,7 +74,7 @@ class AsyncDocuments(AsyncSession):
         """
         total = Added()
         for batch in batches(documents):
-            arguments = {
+            arguments: dict[str, Any] = {
                 "keys": [document.key for document in batch],
                 "contents": [document.content for document in batch],
                 "metadata": [dict(document.metadata) for document in batch],
@@ -111,7 +111,7 @@ class Documents(Session):
         """
         total = Added()
         for batch in batches(documents):
-            arguments = {
+            arguments: dict[str, Any] = {
                 "keys": [document.key for document in batch],
                 "contents": [document.content for document in batch],
                 "metadata": [dict(document.metadata) for document in batch],

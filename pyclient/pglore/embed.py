@@ -11,7 +11,9 @@ from .session import AsyncSession, Session
 
 class AsyncEmbed(AsyncSession):
     @overload
-    async def embed(self, input: str, *, model: str | None = None, input_type: str = "document") -> Vector: ...
+    async def embed(  # type: ignore[overload-overlap]  # a str is a sequence of them, and meant as one text
+        self, input: str, *, model: str | None = None, input_type: str = "document"
+    ) -> Vector: ...
     @overload
     async def embed(
         self, input: Sequence[str | None], *, model: str | None = None, input_type: str = "document"
@@ -35,7 +37,9 @@ class AsyncEmbed(AsyncSession):
 
 class Embed(Session):
     @overload
-    def embed(self, input: str, *, model: str | None = None, input_type: str = "document") -> Vector: ...
+    def embed(  # type: ignore[overload-overlap]  # a str is a sequence of them, and meant as one text
+        self, input: str, *, model: str | None = None, input_type: str = "document"
+    ) -> Vector: ...
     @overload
     def embed(
         self, input: Sequence[str | None], *, model: str | None = None, input_type: str = "document"

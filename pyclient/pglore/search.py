@@ -52,7 +52,7 @@ class AsyncSearch(AsyncSession):
         per_document  most chunks of one document; None for no limit
         raises        UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
         """
-        options = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
+        options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document}
         statement = call("lore.search", collection=self.name, query=query, **options)
         return [build(Hit, row) for row in await self._rows(statement)]
@@ -69,7 +69,7 @@ class AsyncSearch(AsyncSession):
         per_document: int | None = 2,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
-        options = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
+        options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document}
         return first(await self._rows(call("lore.search_sql", collection=self.name, query=query, **options)))
 
@@ -100,7 +100,7 @@ class Search(Session):
         per_document  most chunks of one document; None for no limit
         raises        UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
         """
-        options = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
+        options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document}
         statement = call("lore.search", collection=self.name, query=query, **options)
         return [build(Hit, row) for row in self._rows(statement)]
@@ -117,6 +117,6 @@ class Search(Session):
         per_document: int | None = 2,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
-        options = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
+        options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document}
         return first(self._rows(call("lore.search_sql", collection=self.name, query=query, **options)))
