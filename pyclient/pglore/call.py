@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -56,13 +55,8 @@ def vector(text: str | None) -> Vector | None:
 
 def build(kind: type[T], row: Mapping[str, Any]) -> T:
     """One row as a dataclass, by column name; columns that a newer server adds are left out."""
-    names = _names(kind)
-    return kind(**{name: plain(value) for name, value in row.items() if name in names})
-
-
-@cache
-def _names(kind: Any) -> frozenset[str]:
-    return frozenset(field.name for field in dataclasses.fields(kind))
+    names: tuple[str, ...] = kind.__match_args__  # type: ignore[attr-defined]  # a dataclass's fields
+    return kind(**{name: plain(row[name]) for name in names if name in row})
 
 
 def plain(value: Any) -> Any:
