@@ -1,5 +1,6 @@
 """Chunks: within their size, exact spans of the text, cut at good places, and in time for any input."""
 
+import itertools
 import random
 import time
 from pathlib import Path
@@ -30,7 +31,7 @@ def check(text: str, chunks: list[Chunk], tokenizer: Tokenizer, size: int) -> No
     for entry in chunks:
         assert text[entry.start : entry.end] == entry.text == entry.text.strip() != ""
         assert entry.tokens <= size
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         assert before.start < after.start and before.end < after.end
         assert not text[before.end : after.start].strip()
 
@@ -139,7 +140,7 @@ def test_overlap_repeats_whole_sentences(tokenizer):
     text = " ".join([PROSE] * 5)
     chunks = chunk(text, tokenizer, size=64, overlap=20)
     assert all(entry.tokens <= 64 for entry in chunks)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         assert before.start < after.start < before.end < after.end
         assert text[after.start - 2] in ".!?"
         assert len(tokenizer.encode(text[after.start : before.end], add_special_tokens=False)) <= 20

@@ -71,7 +71,10 @@ def kinds(text: str) -> list[tuple[str, str]]:
 
 
 def test_markdown_is_read_as_blocks():
-    text = "# Title\n\nA paragraph\nof two lines.\n\n- one\n  more\n- two\n\n```sql\n# no heading\n\nSELECT 1\n```\n\n| a | b |\n|---|---|\n---\nend"
+    text = (
+        "# Title\n\nA paragraph\nof two lines.\n\n- one\n  more\n- two\n\n"
+        "```sql\n# no heading\n\nSELECT 1\n```\n\n| a | b |\n|---|---|\n---\nend"
+    )
     assert kinds(text) == [
         ("heading", "# Title"),
         ("text", "A paragraph\nof two lines."),
