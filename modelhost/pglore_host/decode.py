@@ -84,7 +84,7 @@ def _charset(document: bytes, mime: str | None, markup: bool) -> str:
             name = "utf-8"
     try:
         info = codecs.lookup(name)
-        if info.name in _NOT_CHARSETS or not isinstance(b"".decode(info.name), str):
+        if info.name in _NOT_CHARSETS or not isinstance(b"a".decode(info.name, "replace"), str):
             raise LookupError(name)
     except (LookupError, ValueError):
         raise HostError(

@@ -93,8 +93,8 @@ class PageWriter:
             self._term.append(collapse(_text(node)))
         elif tag == "dd":
             self._flush()
-            self._mark = self._bullet() + ", ".join(term for term in self._term if term) + ": "
-            self._term = []
+            term = self._taken_term()
+            self._mark = self._bullet() + (f"{term}: " if term else "")
             return True
         elif tag == "br":
             self._inline.append(" ")
@@ -110,9 +110,8 @@ class PageWriter:
         tag = node.tag
         if tag in ("ul", "ol", "dl"):
             self._flush()
-            if self._term:
-                self._block(self._bullet() + ", ".join(self._term))
-                self._term = []
+            if term := self._taken_term():
+                self._block(self._bullet() + term)
             if self._lists:
                 self._lists.pop()
         elif tag in _BLOCKS or tag in ("li", "dd", "td", "th", "tr"):
@@ -177,6 +176,11 @@ class PageWriter:
                 lines.append("|" + "---|" * width)
         if lines:
             self._block("\n".join(lines))
+
+    def _taken_term(self) -> str:
+        """The terms that wait for their definition."""
+        term, self._term = ", ".join(filter(None, self._term)), []
+        return term
 
     def _bullet(self) -> str:
         if not self._lists:
