@@ -42,7 +42,8 @@ def test_other_numbers_stay_in_a_heading(words):
 
 def test_navigation_scripts_and_footers_are_dropped():
     body = (
-        '<nav>Home</nav><div class="navheader">Prev Next</div><div role="navigation">x</div><script>evil()</script><style>p{}</style>'
+        '<nav>Home</nav><div class="navheader">Prev Next</div><div role="navigation">x</div>'
+        "<script>evil()</script><style>p{}</style>"
         '<div class="toc"><a href="#a">A</a></div><p>Kept.</p><div hidden>no</div><span aria-hidden="true">no</span>'
         "<form><input value=x><button>Go</button></form><footer>(c)</footer><!-- no -->"
     )
@@ -113,7 +114,8 @@ def test_the_main_element_is_the_page():
 
 def test_metadata_comes_from_the_head():
     found = parse(
-        b'<html lang="en-GB"><head><meta name="description" content="A &amp; B"><meta property="author" content="Ann"></head>x'
+        b'<html lang="en-GB"><head><meta name="description" content="A &amp; B">'
+        b'<meta property="author" content="Ann"></head>x'
     )
     assert found.metadata == {"description": "A & B", "author": "Ann", "lang": "en-GB"}
     assert found.title is None and found.content == "x"
