@@ -1,10 +1,12 @@
--- 510_statement.sql: the one statement of a search. Needs 405_defaults, 500_arms.
+-- 510_statement.sql: the one statement of a search. Needs 405_defaults, 500_keyword.
+-- Expressions come in as SQL text: parameters ($1) where the statement is run, literals where it is printed.
 
 CREATE FUNCTION lore._search_statement(
     collection   lore._collection,
     query        text,                      -- SQL expression of the query's text
     embedding    text,                      -- SQL expression of its vector
-    filter       text,                      -- SQL expression of a jsonpath, or NULL for none
+    filter       text,                      -- SQL expression of a filter, or NULL for none
+    path         text,                      -- SQL expression of the same as a jsonpath
     k            integer,
     mode         text,
     rerank       text,                      -- alias, or NULL for none
@@ -27,15 +29,22 @@ BEGIN
     IF by_vec THEN
         parts := parts || format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding\n)', embedding);
     END IF;
-    IF filter IS NOT NULL THEN
-        parts := parts || format(E'allowed AS MATERIALIZED (\n    SELECT id FROM %s WHERE metadata @@ %s\n)', c.documents, filter);
+    IF filter IS NOT NULL AND by_vec THEN
+        parts := parts || format(E'allowed AS MATERIALIZED (\n    SELECT id FROM %s WHERE metadata @@ %s\n)', c.documents, path);
     END IF;
     IF by_vec THEN
-        parts := parts || lore._vector_arm(c, filter IS NOT NULL, wide);
+        parts := parts || format($sql$vector_arm AS MATERIALIZED (
+    SELECT c.id
+    FROM %s AS c%s
+    ORDER BY c.embedding OPERATOR(%s.<=>) (SELECT embedding FROM query), c.id
+    LIMIT %s
+)$sql$, c.chunks, CASE WHEN filter IS NOT NULL THEN E'\n    WHERE c.document_id IN (SELECT id FROM allowed)' ELSE '' END, c.vector_schema, wide);
     END IF;
     IF by_key THEN
-        parts := parts || CASE c.keyword WHEN 'bm25' THEN lore._bm25_arm(c, query, filter IS NOT NULL, depth)
-            ELSE lore._tsvector_arm(c, query, filter IS NOT NULL, wide, depth) END;
+        parts := parts || format($sql$keyword_arm AS MATERIALIZED (
+    SELECT chunk_id AS id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS place
+    FROM lore.keyword_scores(%L, %s, %s%s)
+)$sql$, c.name, query, depth, CASE WHEN filter IS NOT NULL THEN ', ' || filter ELSE '' END);
     END IF;
     -- Every stage's own score for each member of the union; in the order of ids, so that sums come out the same to the last bit.
     parts := parts || format($sql$scored AS MATERIALIZED (
@@ -88,8 +97,8 @@ LIMIT %7$s$sql$, array_to_string(parts, ', '), score, CASE WHEN rerank IS NULL T
 END
 $$;
 
-COMMENT ON FUNCTION lore._search_statement(lore._collection, text, text, text, integer, text, text, integer, integer) IS
+COMMENT ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer) IS
     'The statement of a search: arms, fusion, reranking, limits. Made of public functions and tables that a reader may read.';
 
-REVOKE ALL ON FUNCTION lore._search_statement(lore._collection, text, text, text, integer, text, text, integer, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._search_statement(lore._collection, text, text, text, integer, text, text, integer, integer) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer) TO lore_reader;

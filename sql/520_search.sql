@@ -14,11 +14,8 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF query !~ '\S' THEN
-        PERFORM lore._raise('LO101', 'the query is empty', 'Pass a text with at least one visible character.');
-    ELSIF length(query) > 32000 THEN
-        PERFORM lore._raise('LO102', format('the query has %s characters, more than 32,000', length(query)), 'Search with a question or a paragraph, not with a document.');
-    ELSIF k IS NULL OR k NOT BETWEEN 1 AND 1000 THEN
+    PERFORM lore._require_query(query);
+    IF k IS NULL OR k NOT BETWEEN 1 AND 1000 THEN
         PERFORM lore._raise('LO103', format('k is %s', coalesce(k::text, 'NULL')), 'k is 1 to 1000.');
     ELSIF mode IS NULL OR mode NOT IN ('hybrid', 'vector', 'keyword') THEN
         PERFORM lore._raise('LO103', format('mode is "%s"', left(mode, 60)), 'mode is hybrid, vector or keyword.');
@@ -47,14 +44,11 @@ DECLARE
     hits    lore._hit[];
 BEGIN
     PERFORM lore._require_search(query, k, mode, candidates, per_document);
-    IF mode <> 'vector' THEN
-        PERFORM lore._ready_keyword_index(c);
-    END IF;
     LOOP
         EXECUTE format('SELECT coalesce(array_agg(ROW(s.*)::lore._hit ORDER BY s.rank), ''{}'') FROM (%s) AS s',
             lore._search_statement(c, '$1', CASE WHEN embedding IS NULL THEN format('lore.embed($1, %L, ''query'')', c.model) ELSE '$3' END,
-                CASE WHEN path IS NOT NULL THEN '$2' END, k, mode, rerank, candidates, most))
-            INTO hits USING query, path, embedding;
+                CASE WHEN path IS NOT NULL THEN '$2' END, '$4', k, mode, rerank, candidates, most))
+            INTO hits USING query, filter, embedding, path;
         -- Where a few documents hold most candidates, per_document leaves too little: look wider.
         EXIT WHEN cardinality(hits) >= k OR NOT EXISTS (SELECT FROM unnest(hits) AS h GROUP BY h.key HAVING count(*) >= most);
         IF chunks IS NULL THEN
@@ -114,11 +108,8 @@ DECLARE
     path jsonpath := lore._filter($5);
 BEGIN
     PERFORM lore._require_search($2, $3, $4, $7, $8);
-    IF $4 <> 'vector' THEN
-        PERFORM lore._ready_keyword_index(c);
-    END IF;
     RETURN lore._search_statement(c, quote_literal($2), format('lore.embed(%L, %L, ''query'')', $2, c.model),
-        CASE WHEN path IS NOT NULL THEN quote_literal(path::text) || '::jsonpath' END, $3, $4, $6, $7, coalesce($8, 1000000000));
+        CASE WHEN path IS NOT NULL THEN quote_literal($5::text) || '::jsonb' END, quote_literal(path::text) || '::jsonpath', $3, $4, $6, $7, coalesce($8, 1000000000));
 END
 $$;
 
