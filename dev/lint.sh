@@ -6,8 +6,12 @@
 cd "$checkout"
 say "ruff"
 .venv/bin/ruff check .
-say "shell syntax"
+say "types of the client and the command line"
+.venv/bin/mypy
+say "the client's sync half is the one derived from its async half"
+.venv/bin/python pyclient/derive.py --check
+say "shell"
 for script in dev/*.sh docker/*.sh .ci/run; do
-    [ ! -e "$script" ] || bash -n "$script"
+    bash -n "$script"
 done
 say "lint is clean"

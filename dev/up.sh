@@ -26,7 +26,8 @@ if [ -z "$installed" ]; then
     query "$dsn" -c 'SET client_min_messages = warning; CREATE EXTENSION pglore CASCADE'
 elif [ "$(cat "$cluster/extension.sha256" 2>/dev/null || true)" != "$files" ]; then
     say "replacing the extension pglore, whose files have changed"
-    query "$dsn" --single-transaction -c 'DROP EXTENSION pglore' -c 'CREATE EXTENSION pglore'
+    query "$dsn" --single-transaction -c 'DROP EXTENSION pglore' -c 'CREATE EXTENSION pglore' ||
+        die "objects of yours in the local database depend on the extension: drop them, or take the new files in by hand"
 fi
 echo "$files" >"$cluster/extension.sha256"
 [ ! -d "$checkout/migrations" ] || "$checkout/.venv/bin/pglore" init --dsn "$dsn" >&2

@@ -24,6 +24,16 @@ if [ "$(cat "$venv/pglore.stamp" 2>/dev/null || true)" = "$stamp" ]; then
 fi
 locked "venv-$(basename "$place")"
 mkdir -p "$place" "$(dirname "$venv")"
+echo "$checkout" >"$place/checkout"
+
+# What belongs to checkouts that are gone (a CI's, say) goes too, unless a server of theirs still runs.
+for folder in "$cache"/checkouts/*; do
+    if [ -e "$folder/checkout" ] && [ ! -d "$(cat "$folder/checkout")" ] && ! ls "$folder"/*/data/postmaster.pid >/dev/null 2>&1; then
+        say "removing $folder, whose checkout is gone"
+        rm -rf "$folder"
+    fi
+done
+
 if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     say "making a virtual environment with $("$python" -V)"
     rm -rf "$venv"
@@ -53,5 +63,5 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
     fi
 fi
 say "installing the Python packages of constraints.txt"
-logged pip "${pip[@]}" install -q -c "$checkout/constraints.txt" -e "$checkout[host,dev]"
+logged pip "${pip[@]}" install -q -c "$checkout/constraints.txt" -e "${checkout}[host,dev]"
 printf '%s\n' "$stamp" >"$venv/pglore.stamp"
