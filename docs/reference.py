@@ -68,7 +68,7 @@ def function(match: re.Match, functions: dict[str, list[tuple[str, str | None]]]
     """One function: its signature as the source writes it, its comment, who may call it."""
     name = match[1]
     comment, role = functions[name].pop(0)
-    signature = re.sub(r"[ \t]+$", "", f"{name}{match[2]}", flags=re.MULTILINE)
+    signature = re.sub(r"^--.*\n?", "", f"{name}{match[2]}", flags=re.MULTILINE).rstrip()
     return f"### {name}\n\n```\n{signature}\n```\n\n{linked(comment)}\n\nFor `{role}`."
 
 
@@ -85,8 +85,8 @@ def view(connection: psycopg.Connection, name: str) -> str:
 
 
 def linked(comment: str) -> str:
-    """A comment whose error codes lead to the list of errors."""
-    return re.sub(r"\b(LO\d{3})\b", r"[\1](errors.md)", comment)
+    """A comment as Markdown, whose error codes lead to the list of errors."""
+    return re.sub(r"\b(LO\d{3})\b", r"[\1](errors.md)", comment.replace("<", "&lt;"))
 
 
 def errors_reference() -> str:
@@ -114,7 +114,7 @@ def errors() -> list[list[str]]:
 def cli_reference() -> str:
     """The help of `pglore` and of each command."""
     parts = ["# Command line", NOTE]
-    root = click.Context(cli, info_name="pglore", terminal_width=100)
+    root = click.Context(cli, info_name="pglore", terminal_width=100, help_option_names=["-h", "--help"])
     parts.append(f"```\n{cli.get_help(root)}\n```")
     for name in cli.list_commands(root):
         command = cli.get_command(root, name)
