@@ -3,12 +3,16 @@
 sql.md     the catalog's comments, and the signatures in sql/ with their remarks on each argument (needs a server)
 errors.md  sql/errcodes.txt
 cli.md     the help of each command
+python.md  signatures and docstrings of the client
 """
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -123,14 +127,42 @@ def cli_reference() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def python_reference() -> str:
+    """What the client's classes do and what they give back."""
+    parts = ["# Python client", NOTE]
+    parts.append(
+        "`pglore.connect()` gives a `Client`, `await pglore.aconnect()` an `AsyncClient` with the same methods to"
+        " await; `pglore.Client(connection)` wraps a psycopg connection of yours. What is raised: [errors](errors.md)."
+    )
+    for kind in (pglore.Client, pglore.Collection):
+        parts.append(f"## {kind.__name__}\n\n{inspect.getdoc(kind)}")
+        methods = ((name, getattr(kind, name)) for name in dir(kind) if not name.startswith("_"))
+        parts += [f"### {name}\n\n```\n{method(name, value)}\n```" for name, value in methods if callable(value)]
+    parts.append("## Results\n\nFrozen dataclasses.")
+    results = (getattr(pglore, name) for name in pglore.__all__)
+    for kind in results:
+        if dataclasses.is_dataclass(kind):
+            fields = "\n".join(f"{field.name}: {field.type}" for field in dataclasses.fields(kind))
+            parts.append(f"### {kind.__name__}\n\n{inspect.getdoc(kind)}\n\n```\n{fields}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def method(name: str, value: Callable) -> str:
+    """A method as it is called, with its docstring."""
+    signature = re.sub(r"^\((self|cls)(, )?", "(", str(inspect.signature(value)))
+    signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", signature)
+    return f"{name}{signature}\n\n{inspect.getdoc(value)}"
+
+
 def main() -> None:
-    """Write the three pages."""
+    """Write the four pages."""
     dsn = sys.argv[2] if sys.argv[1:2] == ["--dsn"] else None
     FOLDER.mkdir(exist_ok=True)
     with psycopg.connect(default_dsn(dsn)) as connection:
         (FOLDER / "sql.md").write_text(sql_reference(connection))
     (FOLDER / "errors.md").write_text(errors_reference())
     (FOLDER / "cli.md").write_text(cli_reference())
+    (FOLDER / "python.md").write_text(python_reference())
     print(f"written for pglore {pglore.__version__}: {FOLDER}")
 
 

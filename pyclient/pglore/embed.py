@@ -18,7 +18,9 @@ class AsyncEmbed(AsyncSession):
     async def embed(
         self, input: Sequence[str | None], *, model: str | None = None, input_type: str = "document"
     ) -> list[Vector | None]: ...
-    async def embed(self, input, *, model=None, input_type="document"):
+    async def embed(
+        self, input: str | Sequence[str | None], *, model: str | None = None, input_type: str = "document"
+    ) -> Vector | list[Vector | None] | None:
         """The unit-length vector of a text, or those of many texts in one call (None stays None).
 
         input_type  'document', or 'query' for what is searched with: some models want a prefix
@@ -44,7 +46,9 @@ class Embed(Session):
     def embed(
         self, input: Sequence[str | None], *, model: str | None = None, input_type: str = "document"
     ) -> list[Vector | None]: ...
-    def embed(self, input, *, model=None, input_type="document"):
+    def embed(
+        self, input: str | Sequence[str | None], *, model: str | None = None, input_type: str = "document"
+    ) -> Vector | list[Vector | None] | None:
         """The unit-length vector of a text, or those of many texts in one call (None stays None).
 
         input_type  'document', or 'query' for what is searched with: some models want a prefix

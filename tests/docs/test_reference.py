@@ -30,6 +30,10 @@ def test_the_command_line_reference_is_up_to_date(reference):
     assert (ROOT / "docs/reference/cli.md").read_text() == reference.cli_reference(), AGAIN
 
 
+def test_the_python_reference_is_up_to_date(reference):
+    assert (ROOT / "docs/reference/python.md").read_text() == reference.python_reference(), AGAIN
+
+
 def test_the_sql_reference_shows_every_public_function_and_view(reference, db):
     text = reference.sql_reference(db)
     names = db.execute(
