@@ -41,7 +41,7 @@ AS $$
 DECLARE
     c       lore._collection := collection;
     passing text := CASE WHEN path IS NOT NULL THEN format(' AND n.document_id IN (SELECT d.id FROM %s AS d WHERE d.metadata @@ $2)', c.documents) ELSE '' END;
-    few     constant integer := 5000;       -- a word's chunks are counted, and chunks are ranked, up to here
+    few     constant integer := 3000;       -- a word's chunks are counted, and chunks are ranked, up to here
     words   tsquery[];
     weights double precision[];
     wanted  tsquery;
