@@ -5,6 +5,7 @@ host runs the model, in its own queue.
 Letters: L tokens of a text, D model width.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ from . import choice, evidence, prompt
 from .passages import Passage, passages
 
 SENTENCES = 2  # in an answer, at most
+# A token is at most this much of a text, so that counting these stays on the safe side of a bound.
+_TOKEN = re.compile(r"\w{1,4}|[^\w\s]")
 State = tuple[np.ndarray, np.ndarray]  # (L, D) token states and (D,) vector of a text, float32, unit rows
 
 
@@ -55,6 +58,8 @@ def plan(text: str) -> Plan:
     """What has to be embedded to answer a prompt: the question and the passages that share most with it."""
     question, sources = prompt.split(text)
     found = [passage for number, source in enumerate(sources) for passage in passages(source.text, number)]
+    if not found or not question:
+        return Plan(question, sources, [], [])
     chosen = evidence.shortlist(question, found)
     texts = [
         question,
@@ -69,8 +74,10 @@ def finish(
 ) -> Generated:
     """The answer, from the embedder's states of plan.units in their order.
 
-    max_tokens  bound of the answer's length, taken as words here
+    max_tokens  bound of the answer's length, without the citations' marks; a sentence is cut after a word
     """
+    if not plan.question:
+        return _refusal("the prompt holds no question")
     if not plan.passages:
         return _refusal("the prompt holds no text to answer from")
     found = evidence.weigh(plan.question, plan.passages, dict(zip(plan.units, states, strict=True)))
@@ -80,26 +87,33 @@ def finish(
 
 
 def _answer(plan: Plan, picked: list[int], max_tokens: int | None) -> Generated:
-    """The picked passages in the order of their worth, each with the number of its source."""
+    """The picked passages, each with the number of its source."""
     parts: list[str] = []
     citations: list[Citation] = []
     room = max_tokens
     for index in picked:
         passage = plan.passages[index]
         source = plan.sources[passage.source]
-        words = passage.text.split(" ")
-        cut = room is not None and len(words) > room
-        shown = " ".join(words[:room]) if cut else passage.text
+        shown = passage.text if room is None else _cut(passage.text, room)
         if shown:
-            mark = "" if source.number is None else f" [{source.number}]"
-            parts.append(shown + mark)
             quote = source.text[passage.start : passage.end]
+            parts.append(shown if source.number is None else f"{shown} [{source.number}]")
             citations.append(Citation(source.number or 1, quote, passage.start, passage.end, shown))
-        if cut:
+        if shown != passage.text:
             return Generated(" ".join(parts), citations, "length")
         if room is not None:
-            room -= len(words)
+            room -= len(_TOKEN.findall(shown))
     return Generated(" ".join(parts), citations)
+
+
+def _cut(text: str, tokens: int) -> str:
+    """As many whole words from the text's beginning as fit."""
+    words = text.split(" ")
+    for number, word in enumerate(words):
+        tokens -= len(_TOKEN.findall(word))
+        if tokens < 0:
+            return " ".join(words[:number])
+    return text
 
 
 def _refusal(reason: str) -> Generated:

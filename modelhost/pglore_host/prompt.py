@@ -6,6 +6,7 @@ from dataclasses import dataclass
 _OPEN = re.compile(r'<source id="(\d{1,9})">[ \t]*\r?\n?')
 _CLOSE = re.compile(r"\r?\n?</source>[ \t]*")
 _LABEL = re.compile(r"\A\s*question\s*:\s*", re.IGNORECASE)
+_INSTRUCTION = "Answer the question from the sources below"  # how lore.prompt begins
 _ESCAPED = "<\\/source"
 
 
@@ -46,9 +47,11 @@ def _unmarked(prompt: str) -> tuple[str, list[Source]]:
     text = prompt.strip()
     last = max(text.rfind("\n"), text.lower().rfind("question:") - 1)
     if last < 0 and not text.endswith("?"):
-        return text, []
+        return _LABEL.sub("", text).strip(), []
     if last < 0:  # one line: the last sentence is the question
         last = max(text.rfind(mark) for mark in (". ", "! ", "? "))
     question = _LABEL.sub("", text[last + 1 :]).strip()
     before = text[: last + 1].strip()
+    if before.startswith(_INSTRUCTION) and "\n" not in before:  # a prompt of lore.prompt without sources
+        before = ""
     return question, [Source(None, before)] if before else []
