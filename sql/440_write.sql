@@ -48,9 +48,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     WITH cut AS MATERIALIZED (
         SELECT d.id, d.title, c.*, w.window_tokens - 2 - c.tokens AS room
-        FROM unnest(ids, contents, titles) AS d(id, content, title),
-             LATERAL lore.chunk(d.content, (collection).chunk_strategy, (collection).chunk_size, (collection).chunk_overlap, (collection).model) AS c,
-             (SELECT m.window_tokens FROM lore.models AS m WHERE m.alias = (collection).model AND m.task = 'embed' OFFSET 0) AS w
+        FROM (SELECT m.window_tokens FROM lore.models AS m WHERE m.alias = (collection).model AND m.task = 'embed' OFFSET 0) AS w,
+             unnest(ids, contents, titles) AS d(id, content, title),
+             LATERAL (SELECT lore._content_size((collection).chunk_size, w.window_tokens, d.title, d.content) AS tokens) AS size,
+             LATERAL lore.chunk(d.content, (collection).chunk_strategy, size.tokens, least((collection).chunk_overlap, size.tokens / 2), (collection).model) AS c
     )
     SELECT coalesce(array_agg(ROW(cut.id, cut.ordinal, cut.span, cut.heading, cut.content, cut.tokens, cut.title,
                lore._fit_prefix(cut.title, cut.heading, cut.room, (collection).model))::lore._chunk ORDER BY cut.id, cut.ordinal), '{}')

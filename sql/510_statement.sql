@@ -23,7 +23,9 @@ DECLARE
     by_vec boolean := mode <> 'keyword';
     by_key boolean := mode <> 'vector';
     parts  text[] := '{}';
-    score  text := CASE WHEN rerank IS NOT NULL THEN 'rerank_score' WHEN mode = 'hybrid' THEN 'fusion_score' ELSE mode || '_score' END;
+    first  text := CASE mode WHEN 'hybrid' THEN 'score' ELSE mode || '_score' END;  -- of the order before reranking
+    score  text := CASE WHEN rerank IS NOT NULL THEN 'rerank_score' ELSE first END;
+    found  text := CASE mode WHEN 'hybrid' THEN 'supported' ELSE 'fused' END;
     z      text := 'coalesce((%1$s - avg(%1$s) OVER ()) / nullif(stddev_pop(%1$s) OVER (), 0), 0)';
 BEGIN
     IF by_vec THEN
@@ -65,24 +67,27 @@ BEGIN
     FROM scored
 )$sql$, CASE mode WHEN 'hybrid' THEN format('%s * %s + %s * %s', lore._weight('vector'), format(z, 'vector_score'), lore._weight('keyword'), format(z, 'keyword_score'))
              ELSE 'NULL::double precision' END);
+    IF mode = 'hybrid' THEN
+        parts := parts || lore._supported(c);
+    END IF;
     IF rerank IS NOT NULL THEN
         parts := parts || format($sql$pool AS MATERIALIZED (
     SELECT f.*, concat_ws(E'\n', d.metadata ->> 'title', c.heading, c.content) AS text,
            row_number() OVER (ORDER BY f.%s DESC, f.key, f.ordinal) AS place
-    FROM fused AS f JOIN %s AS c USING (id) JOIN %s AS d ON d.id = f.document_id
+    FROM %s AS f JOIN %s AS c USING (id) JOIN %s AS d ON d.id = f.document_id
     ORDER BY place
     LIMIT %s
 ), reranked AS MATERIALIZED (
     SELECT p.*, r.score AS rerank_score
     FROM lore.rerank(%s, (SELECT array_agg(text ORDER BY place) FROM pool), %s) AS r
     JOIN pool AS p ON p.place = r.ordinal
-)$sql$, CASE mode WHEN 'hybrid' THEN 'fusion_score' ELSE mode || '_score' END, c.chunks, c.documents, greatest(50, k), query,
+)$sql$, first, found, c.chunks, c.documents, greatest(50, k), query,
             CASE rerank WHEN 'default' THEN 'NULL' ELSE quote_literal(rerank) END);
     END IF;
     parts := parts || format($sql$best AS (
     SELECT *, row_number() OVER (PARTITION BY document_id ORDER BY %s DESC, ordinal) AS of_document
     FROM %s
-)$sql$, score, CASE WHEN rerank IS NULL THEN 'fused' ELSE 'reranked' END);
+)$sql$, score, CASE WHEN rerank IS NULL THEN found ELSE 'reranked' END);
     RETURN format($sql$WITH %s
 SELECT (row_number() OVER (ORDER BY b.%2$s DESC, b.key, b.ordinal))::integer AS rank,
        b.key, b.id AS chunk_id, b.ordinal, c.heading, c.content, c.span, d.metadata,

@@ -72,7 +72,7 @@ CREATE FUNCTION lore.search(
     filter       jsonb DEFAULT NULL,        -- on the metadata: {"year": {"$gte": 2020}}
     rerank       text DEFAULT NULL,         -- alias of a reranker, or 'default'
     candidates   integer DEFAULT 100,       -- chunks that each arm offers to the fusion
-    per_document integer DEFAULT 2          -- most rows of one document; NULL is no limit
+    per_document integer DEFAULT 1          -- most rows of one document; NULL is no limit
 ) RETURNS TABLE (
     rank integer, key text, chunk_id bigint, ordinal integer, heading text, content text, span int4range, metadata jsonb,
     score double precision, vector_score double precision, keyword_score double precision, fusion_score double precision, rerank_score double precision
@@ -98,7 +98,7 @@ CREATE FUNCTION lore.search_sql(
     filter       jsonb DEFAULT NULL,
     rerank       text DEFAULT NULL,
     candidates   integer DEFAULT 100,
-    per_document integer DEFAULT 2
+    per_document integer DEFAULT 1
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

@@ -41,7 +41,7 @@ class AsyncSearch(AsyncSession):
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
         candidates: int = 100,
-        per_document: int | None = 2,
+        per_document: int | None = 1,
     ) -> list[Hit]:
         """The k best chunks for a query, best first.
 
@@ -66,7 +66,7 @@ class AsyncSearch(AsyncSession):
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
         candidates: int = 100,
-        per_document: int | None = 2,
+        per_document: int | None = 1,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
@@ -89,7 +89,7 @@ class Search(Session):
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
         candidates: int = 100,
-        per_document: int | None = 2,
+        per_document: int | None = 1,
     ) -> list[Hit]:
         """The k best chunks for a query, best first.
 
@@ -114,7 +114,7 @@ class Search(Session):
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
         candidates: int = 100,
-        per_document: int | None = 2,
+        per_document: int | None = 1,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
