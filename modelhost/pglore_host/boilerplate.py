@@ -13,6 +13,7 @@ _CLASSES = frozenset(re.findall(r"\S+", """
     nav navbar navheader navfooter navigation navigation-bar toc table-of-contents breadcrumb breadcrumbs sidebar
     footer site-footer site-header menu skip-link skiplink pagination pager headerlink anchor-link permalink
     anchorjs-link id_link mw-editsection navbox mw-jump-link noprint cookie-banner share-buttons
+    indexdiv indextable genindextable
 """))
 _LISTS = frozenset(("ul", "ol", "dl", "table", "div"))
 _LINKS = 12  # fewer links than this are no list of links

@@ -82,6 +82,9 @@ class PageWriter:
             self._flush()
             if is_link_list(node):
                 return False
+            if self._mark.strip(" -:"):  # a term, or a remark, that a list explains
+                self._block(self._mark.rstrip())
+            self._mark = ""
             self._lists.append([tag, 0])
             return True
         elif tag == "li":

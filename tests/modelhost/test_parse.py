@@ -70,6 +70,10 @@ def test_a_definition_stands_with_its_term():
     assert page(body) == "- FULL: Rewrites it.\n\nTakes a lock.\n\n- a, b: Both.\n- lone"
 
 
+def test_a_term_explained_by_a_list_stands_above_it():
+    assert page("<dl><dt>a</dt><dd><dl><dt>b</dt><dd>c</dd></dl></dd></dl>") == "- a:\n  - b: c"
+
+
 def test_code_is_kept_as_it_is():
     body = "<p>Run:</p><pre>\nSELECT  1;\n  -- <b>two</b>\n</pre><p>Done <code>x</code>.</p>"
     assert page(body) == "Run:\n\n```\nSELECT  1;\n  -- two\n```\n\nDone x."
