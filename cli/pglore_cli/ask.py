@@ -11,6 +11,8 @@ import pglore
 from .options import database, retrieval
 from .output import clean, line, print_block, print_json, stdout
 
+STAGES = ("embed", "search", "generate", "total")
+
 
 @click.command("ask")
 @click.argument("question")
@@ -46,5 +48,5 @@ def show(answer: pglore.Answer) -> None:
         console.print(head)
         print_block(f"“{line(source.quote)}”", "dim")
     if console.is_terminal:
-        stages = ", ".join(f"{name} {value:.0f} ms" for name, value in answer.timings.items())
+        stages = ", ".join(f"{name} {answer.timings[name]:.0f} ms" for name in STAGES if name in answer.timings)
         console.print(Text(f"\n{stages}", "dim"))

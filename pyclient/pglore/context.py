@@ -12,15 +12,22 @@ from .session import AsyncSession, Session
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A numbered source as a generator reads it."""
+    """A numbered source as a generator reads it, with its length in tokens and every stage's score."""
 
     source: int
     key: str
     chunk_id: int
+    ordinal: int
     span: tuple[int, int]
     heading: str | None
     content: str
     tokens: int
+    metadata: dict[str, Any]
+    score: float
+    vector_score: float | None
+    keyword_score: float | None
+    fusion_score: float | None
+    rerank_score: float | None
 
 
 class AsyncContext(AsyncSession):

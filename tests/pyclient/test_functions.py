@@ -1,5 +1,6 @@
 """The functions on text: each method against the same SQL, sync and async."""
 
+import dataclasses
 import inspect
 import logging
 
@@ -136,3 +137,25 @@ def test_a_method_takes_the_arguments_of_its_function_with_the_same_defaults(db,
     assert set(given) - {"self", "name"} == set(expected) - {"collection"}
     for name, default in optional.items():
         assert str(default).lower().replace("none", "null") == (expected[name] or "").lower(), name
+
+
+RESULTS = [
+    (pglore.Model, "lore.models"),
+    (pglore.CollectionInfo, "lore.collections"),
+    (pglore.HostStatus, "lore.host_status()"),
+    (pglore.Finding, "lore.doctor()"),
+    (pglore.Ranked, "lore.rerank('a', ARRAY['a'])"),
+    (pglore.Chunk, "lore.chunk('a')"),
+    (pglore.Parsed, "lore.parse('a')"),
+    (pglore.Added, "lore.add_many('c', '{}', '{}')"),
+    (pglore.Hit, "lore.search('c', 'a')"),
+    (pglore.Passage, "lore.context('c', 'a')"),
+    (pglore.Answer, "lore.ask('c', 'a')"),
+]
+
+
+@pytest.mark.parametrize(("kind", "relation"), RESULTS)
+def test_a_result_has_the_columns_of_its_function_in_their_order(db, kind, relation):
+    db.execute("SELECT lore.create_collection('c')")
+    columns = [column.name for column in db.execute(f"SELECT * FROM {relation} LIMIT 0").description]
+    assert [field.name for field in dataclasses.fields(kind)] == columns

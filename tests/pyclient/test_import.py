@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 import types
 
 import pglore
@@ -20,12 +19,9 @@ def test_import_loads_nothing_heavy_not_even_the_driver():
 
 
 def test_import_takes_less_than_150_ms():
-    times_s = []
-    for _ in range(5):
-        started = time.perf_counter()
-        run("import pglore")
-        times_s.append(time.perf_counter() - started)
-    assert min(times_s) < 0.150  # the interpreter's own start is in it
+    # Time of the processor, not of the clock: the machine may have other work.
+    code = "import time; start_s = time.process_time(); import pglore; print(time.process_time() - start_s)"
+    assert min(float(run(code)) for _ in range(3)) < 0.150
 
 
 def test_all_names_every_public_name_and_no_other():
