@@ -12,7 +12,7 @@ from .failure import ERROR
 from .options import database
 from .output import clean, print_json, stdout
 
-STYLES = {"error": "bold red", "warning": "yellow", "ok": "green"}
+STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 @click.command("doctor")
@@ -37,14 +37,21 @@ def command(dsn: str | None, as_json: bool) -> None:
 
 
 def show(findings: list[pglore.Finding]) -> None:
-    """Each finding with its remedy below."""
+    """Each finding beside its severity, its remedy below it."""
+    from rich.table import Table
     from rich.text import Text
 
     console = stdout()
     if not findings:
         console.print(Text("Nothing to mend.", "green"))
-    for finding in findings:
-        style = STYLES.get(finding.severity, "bold")
-        console.print(Text.assemble((f"{clean(finding.severity):<8} ", style), clean(finding.finding)))
-        if finding.remedy:
-            console.print(Text(f"         {clean(finding.remedy)}", "dim"))
+    if not console.is_terminal:
+        for one in findings:
+            click.echo(
+                f"{clean(one.severity)}: {clean(one.finding)}" + (f"\n  {clean(one.remedy)}" if one.remedy else "")
+            )
+        return
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for one in findings:
+        grid.add_row(Text(clean(one.severity), STYLES.get(one.severity, "bold")), Text(clean(one.finding)))
+        grid.add_row("", Text(clean(one.remedy or ""), "dim"))
+    console.print(grid)
