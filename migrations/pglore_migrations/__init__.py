@@ -73,9 +73,11 @@ def _collections(bind: Any) -> set[str]:
 @contextmanager
 def _own_proxies() -> Iterator[None]:
     """Let a run inside another Alembic run leave that one's `alembic.op` and `alembic.context` as they were."""
-    outer = {module: module.__dict__.get("_proxy") for module in (op, context)}
+    outer = {module: dict(vars(module)) for module in (op, context)}
     try:
         yield
     finally:
-        for module, proxy in outer.items():
-            module.__dict__["_proxy"] = proxy
+        for module, names in outer.items():
+            for name in vars(module).keys() - names.keys():
+                delattr(module, name)
+            vars(module).update(names)
