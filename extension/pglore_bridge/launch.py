@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import stat
-import subprocess
 import time
 
 from .failure import Failure, HostGone
@@ -55,6 +54,8 @@ def _start(plpy, dial):
 
     The command puts itself into the background and ends once it listens, or ends with an error.
     """
+    import subprocess  # here: few calls start a host, and every connection would pay for the import
+
     command, environment, path = _settings()
     log_file = os.open(os.path.join(FOLDER, "host.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with open(log_file, "ab") as log:

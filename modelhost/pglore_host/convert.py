@@ -1,10 +1,14 @@
 """Convert a text encoder for OpenVINO: python -m pglore_host.convert FOLDER MODEL_XML. Run by engines/openvino.py."""
 
+import os
 import sys
+import threading
+import time
 
 
 def main(folder: str, target: str) -> None:
     """Write the encoder's last layer as a function of token ids and mask, weights in float32."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # it would call home; openvino does without
     import openvino
     import torch
@@ -35,6 +39,13 @@ def main(folder: str, target: str) -> None:
             input=[("input_ids", shape, openvino.Type.i64), ("attention_mask", shape, openvino.Type.i64)],
         )
     openvino.save_model(converted, target, compress_to_fp16=False)
+
+
+def _end_with(parent: int) -> None:
+    """End when the host that asked for this has ended."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Letters: N texts, D model width, L tokens of a text.
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -16,7 +17,7 @@ from .device import Device
 from .errors import HostError
 from .files import ModelFiles
 from .pooling import join_windows, pool, unit
-from .queue import Queue, Reduce, Text, seconds
+from .queue import LANES, Queue, Reduce, Text
 from .settings import Settings
 from .status import resident_bytes
 from .tokenizer import ModelTokenizer, check_windows
@@ -28,13 +29,15 @@ INLINE_CHARACTERS = 4096  # up to here tokenizing takes less than handing it to 
 class Model:
     """One encoder, loaded on first use and then shared by all requests."""
 
-    def __init__(self, files: ModelFiles, device: Device, settings: Settings, workers: ThreadPoolExecutor) -> None:
+    def __init__(self, files: ModelFiles, device: Device, settings: Settings) -> None:
         self.files, self.device = files, device
-        self.queue = Queue()
+        self.queue = Queue(settings.queue_texts)
         self.state = "unloaded"
         self.memory_bytes: int | None = None
         self.tokenizer: ModelTokenizer = None  # type: ignore[assignment]  # there once ready() has returned
-        self._settings, self._workers = settings, workers
+        self._settings = settings
+        # A thread for each lane: the tokens of a query do not wait for those of a load.
+        self._tokenizing = {lane: ThreadPoolExecutor(1, thread_name_prefix=f"tokens-{lane}") for lane in LANES}
         self._loading: asyncio.Task | None = None
 
     async def ready(self) -> None:
@@ -51,7 +54,7 @@ class Model:
         await asyncio.shield(self._loading)
 
     def _load(self) -> None:
-        started, before = seconds(), resident_bytes()
+        started, before = time.perf_counter(), resident_bytes()
         try:
             self.tokenizer = ModelTokenizer(self.files.folder, self.files.window_tokens)
             engine = engines.create(self.files, self.device, self._settings)
@@ -74,17 +77,17 @@ class Model:
             engine=engine.name,
             device=self.device.kind,
             dtype=self.device.dtype,
-            seconds=round(seconds() - started, 3),
+            seconds=round(time.perf_counter() - started, 3),
         )
 
-    async def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+    async def encode(self, texts: Sequence[str], lane: str = "interactive") -> list[np.ndarray]:
         """Content token ids of texts, off the event loop unless they are short. N texts to N (L,) arrays."""
         if sum(map(len, texts)) <= INLINE_CHARACTERS:
             return self.tokenizer.encode(texts)
         stop = threading.Event()
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._workers, self.tokenizer.encode, texts, stop.is_set)
+            return await loop.run_in_executor(self._tokenizing[lane], self.tokenizer.encode, texts, stop.is_set)
         except asyncio.CancelledError:
             stop.set()
             raise
@@ -96,7 +99,7 @@ class Model:
         raises   HostError LO101 for a text without a token, LO102 for one of over WINDOW_LIMIT windows, LO302
         """
         windows, owners, tokens = [], [], []
-        for number, ids in enumerate(await self.encode(texts)):
+        for number, ids in enumerate(await self.encode(texts, lane)):
             if not len(ids):
                 raise empty(number, len(texts))
             parts = self.tokenizer.windows(ids)
@@ -133,7 +136,7 @@ class Model:
         """Run a batch; one that fails is halved, so that only the text that cannot be run fails."""
         if not batch:
             return
-        started = seconds()
+        started = time.perf_counter()
         ids, mask = self._batch([text.ids for text in batch])
         try:
             states = engine.run(ids, mask)
@@ -147,7 +150,7 @@ class Model:
             batch[0].job.close(HostError(code, f"the model failed on a text of {ids.shape[1]} tokens: {error}"))
             return
         self._deliver(batch, states, mask)
-        self.queue.measured(ids.size, seconds() - started)
+        self.queue.measured(ids.size, time.perf_counter() - started)
 
     def _deliver(self, batch: list[Text], states: np.ndarray, mask: np.ndarray) -> None:
         vectors = pool(states, mask, self.files.pooling)
@@ -167,7 +170,11 @@ class Model:
 
     def _batch(self, texts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Ids and mask, (B, L) int64, padded on the right."""
-        ids = np.full((len(texts), max(map(len, texts))), self.files.pad_id, dtype=np.int64)
+        longest = max(map(len, texts))
+        # Few different shapes: an engine prepares for each one anew, which costs more than the padding.
+        step = 16 if longest > 32 else 8
+        padded = min(self.files.window_tokens, -(-longest // step) * step)
+        ids = np.full((len(texts), max(longest, padded)), self.files.pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
         for row, text in enumerate(texts):
             ids[row, : len(text)] = text

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import orjson
@@ -32,8 +31,7 @@ class Operations:
     """Answers requests; holds what they share."""
 
     def __init__(self, settings: Settings, server: "Server") -> None:
-        # Two threads for text work: one long document must not hold up the next request's tokens.
-        self.registry = Registry(settings, ThreadPoolExecutor(2, thread_name_prefix="text"))
+        self.registry = Registry(settings)
         self._server = server
 
     async def answer(self, request: Request) -> tuple[dict, bytes]:

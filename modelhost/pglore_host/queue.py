@@ -6,8 +6,8 @@ the engine takes what is there whenever it is free. A batch holds texts of about
 
 import asyncio
 import threading
-import time
 from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,13 +17,13 @@ from . import errors
 from .errors import HostError
 
 LANES = ("interactive", "bulk")
-WAITING_TEXTS = 1 << 16  # over these two the queue answers "busy"
-WAITING_TOKENS = 4 << 20
+WAITING_TEXTS = 1 << 17  # in a lane; over these two the queue answers "busy"
+WAITING_TOKENS = 16 << 20
+LARGE_JOB_TEXTS = 64  # more than these in one job are bulk, whatever lane was asked for
 BATCH_S = 0.05  # seconds of work in a batch, by the measured speed
 MAX_BATCH_TOKENS = 16384  # padded
 FIRST_BATCH_TOKENS = 1024  # before anything is measured
 STREAK = 8  # interactive batches in a row before waiting bulk work gets one
-
 
 # (token states (L, D) of unit rows without special tokens, pooled unit vector (D,)) -> result of a text
 Reduce = Callable[[np.ndarray, np.ndarray], object]
@@ -34,7 +34,6 @@ class Job:
     """The texts of one request, and where their results go; without `reduce` a result is the pooled unit vector."""
 
     texts: Sequence[np.ndarray]
-    lane: str
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future
     reduce: Reduce | None = None
@@ -56,14 +55,14 @@ class Job:
             self.done.set_result(self.results)
 
 
-@dataclass(order=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Text:
-    """One text of a job while it waits: sorted by length, then by age."""
+    """One text of a job while it waits."""
 
     length: int
-    number: int
-    job: Job = field(compare=False)
-    index: int = field(compare=False)
+    job: Job
+    index: int
+    taken: bool = False
 
     @property
     def ids(self) -> np.ndarray:
@@ -71,14 +70,64 @@ class Text:
         return self.job.texts[self.index]
 
 
-class Queue:
-    """A bounded queue with two lanes; submit from the event loop, take from the engine's thread."""
+class Lane:
+    """Waiting texts, to be had by length and by age."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._lanes: dict[str, list[Text]] = {lane: [] for lane in LANES}
-        self._tokens = 0
+        self._sorted: list[tuple[int, int, Text]] = []  # (length, number in order of arrival, text)
+        self._arrived: deque[tuple[int, int, Text]] = deque()
         self._number = 0
+        self.tokens = 0
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def add(self, text: Text) -> None:
+        """Put a text in."""
+        self._number += 1
+        entry = (text.length, self._number, text)
+        insort(self._sorted, entry)
+        self._arrived.append(entry)
+        self.tokens += text.length
+
+    def purge(self) -> None:
+        """Take the texts of closed jobs out."""
+        self._sorted = [entry for entry in self._sorted if not entry[2].job.closed]
+        self._arrived = deque(entry for entry in self._arrived if not entry[2].taken and not entry[2].job.closed)
+        self.tokens = sum(length for length, _, _ in self._sorted)
+
+    def cut(self, budget: int) -> list[Text]:
+        """Take the oldest text and its neighbours in length out, up to a budget of padded tokens."""
+        while self._arrived[0][2].taken:
+            self._arrived.popleft()
+        line = self._sorted
+        low = bisect_left(line, self._arrived[0])
+        high = low + 1
+        while True:
+            below = line[high - 1][0] - line[low - 1][0] if low else None
+            above = line[high][0] - line[high - 1][0] if high < len(line) else None
+            if below is None and above is None:
+                break
+            down = above is None or (below is not None and below <= above)
+            longest = line[high - 1][0] if down else line[high][0]
+            if (high - low + 1) * longest > budget:
+                break
+            low, high = (low - 1, high) if down else (low, high + 1)
+        batch = [text for _, _, text in line[low:high]]
+        del line[low:high]
+        for text in batch:
+            text.taken = True
+        self.tokens -= sum(text.length for text in batch)
+        return batch
+
+
+class Queue:
+    """A bounded queue with two lanes; run is called on the event loop, take by the engine's thread."""
+
+    def __init__(self, waiting_texts: int = WAITING_TEXTS) -> None:
+        self._changed = threading.Condition()
+        self._lanes = {lane: Lane() for lane in LANES}
+        self._limit = waiting_texts
         self._streak = 0
         self._stopped = False
         self.running = 0  # texts in the engine
@@ -92,41 +141,32 @@ class Queue:
     async def run(self, texts: Sequence[np.ndarray], lane: str, reduce: Reduce | None = None) -> list:
         """Results of texts (token ids with special tokens), in their order.
 
-        raises  HostError LO302 when the queue is full, and what the engine raises
+        raises  HostError LO302 when the lane is full, and what the engine raises
         """
         if not texts:
             return []
+        if len(texts) > LARGE_JOB_TEXTS:
+            lane = "bulk"
         loop = asyncio.get_running_loop()
-        job = Job(texts, lane, loop, loop.create_future(), reduce, [None] * len(texts), len(texts))
-        self._submit(job)
+        job = Job(texts, loop, loop.create_future(), reduce, [None] * len(texts), len(texts))
+        self._submit(job, self._lanes[lane])
         try:
             return await job.done
         except asyncio.CancelledError:
-            self._drop(job)
+            with self._changed:
+                job.closed = True
+                self._lanes[lane].purge()
             raise
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: Job, lane: Lane) -> None:
         tokens = sum(map(len, job.texts))
         with self._changed:
-            waiting = self.waiting
-            # Whatever fits the limits alone is taken by an empty queue: it can be refused as busy, but not for ever.
-            if waiting and (waiting + len(job.texts) > WAITING_TEXTS or self._tokens + tokens > WAITING_TOKENS):
-                raise HostError(errors.HOST_BUSY, f"the model host has {waiting} texts waiting, as many as it takes")
+            # What is over the limits by itself is taken by an empty lane: it may be told "busy", but not for ever.
+            if len(lane) and (len(lane) + len(job.texts) > self._limit or lane.tokens + tokens > WAITING_TOKENS):
+                raise HostError(errors.HOST_BUSY, f"the model has {len(lane)} texts waiting, as many as it takes")
             for index, ids in enumerate(job.texts):
-                self._number += 1
-                insort(self._lanes[job.lane], Text(len(ids), self._number, job, index))
-            self._tokens += tokens
+                lane.add(Text(len(ids), job, index))
             self._changed.notify()
-
-    def _drop(self, job: Job) -> None:
-        """Take what is left of a cancelled job out at once."""
-        with self._changed:
-            job.closed = True
-            self._lanes[job.lane] = [text for text in self._lanes[job.lane] if not text.job.closed]
-            self._count()
-
-    def _count(self) -> None:
-        self._tokens = sum(text.length for lane in self._lanes.values() for text in lane)
 
     def stop(self) -> None:
         """End the engine's thread when it next asks for work."""
@@ -136,39 +176,18 @@ class Queue:
 
     def take(self) -> list[Text] | None:
         """The next batch, at most about BATCH_S of work; waits for one. None after stop()."""
+        interactive, bulk = self._lanes["interactive"], self._lanes["bulk"]
         with self._changed:
             self.running = 0
-            while not self._stopped and not any(self._lanes.values()):
+            while not self._stopped and not len(interactive) and not len(bulk):
                 self._changed.wait()
             if self._stopped:
                 return None
-            interactive, bulk = self._lanes["interactive"], self._lanes["bulk"]
-            first = bool(interactive) and not (bulk and self._streak >= STREAK)
+            first = len(interactive) and not (len(bulk) and self._streak >= STREAK)
             self._streak = self._streak + 1 if first else 0
-            batch = self._cut(interactive if first else bulk)
+            batch = (interactive if first else bulk).cut(self.budget)
             self.running = len(batch)
             return batch
-
-    def _cut(self, lane: list[Text]) -> list[Text]:
-        """Cut the oldest text and its neighbours in length out of a lane, up to the budget of padded tokens."""
-        oldest = min(lane, key=lambda text: text.number)
-        low = bisect_left(lane, oldest)
-        high = low + 1
-        budget = self.budget
-        while True:
-            below = lane[high - 1].length - lane[low - 1].length if low else None
-            above = lane[high].length - lane[high - 1].length if high < len(lane) else None
-            if below is None and above is None:
-                break
-            down = above is None or (below is not None and below <= above)
-            longest = lane[high - 1].length if down else lane[high].length
-            if (high - low + 1) * longest > budget:
-                break
-            low, high = (low - 1, high) if down else (low, high + 1)
-        batch = lane[low:high]
-        del lane[low:high]
-        self._tokens -= sum(text.length for text in batch)
-        return batch
 
     @property
     def budget(self) -> int:
@@ -182,8 +201,3 @@ class Queue:
         if seconds > 0 and tokens * 2 >= self.budget:
             speed = tokens / seconds
             self.tokens_per_s = speed if not self.tokens_per_s else 0.9 * self.tokens_per_s + 0.1 * speed
-
-
-def seconds() -> float:
-    """A clock for durations."""
-    return time.perf_counter()

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.util
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +34,8 @@ ENTRIES = (
 class Registry:
     """Aliases to models; a model is made when first named and loaded when first used."""
 
-    def __init__(self, settings: Settings, workers: ThreadPoolExecutor) -> None:
-        self._settings, self._workers = settings, workers
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._models: dict[str, Model] = {}
 
     def find(self, alias: str | None, task: str) -> Entry:
@@ -67,7 +66,7 @@ class Registry:
     def _model(self, encoder: str) -> Model:
         if encoder not in self._models:
             found = files.read(self._folder())
-            self._models[encoder] = Model(found, device.choose(self._settings), self._settings, self._workers)
+            self._models[encoder] = Model(found, device.choose(self._settings), self._settings)
         return self._models[encoder]
 
     def _folder(self) -> Path:

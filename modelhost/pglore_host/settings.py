@@ -20,6 +20,7 @@ class Settings:
     dtype: str = "auto"
     engine: str = "auto"
     threads: int = 0  # of the engine on a CPU; 0 is all
+    queue_texts: int = 1 << 17  # texts that may wait in a lane of a model before the host answers "busy"
     embedder: str = ""  # folder of the default embedder; empty is the installed package
 
     @property
@@ -38,8 +39,10 @@ def load(data_directory: Path, path: Path | None) -> Settings:
     for name, allowed in (("device", DEVICES), ("dtype", DTYPES), ("engine", ENGINES)):
         if getattr(settings, name) not in allowed:
             raise ValueError(f"{name} in {path} is {getattr(settings, name)!r}, not one of {', '.join(allowed)}")
-    if not isinstance(settings.threads, int) or not 0 <= settings.threads <= 4096:
-        raise ValueError(f"threads in {path} is {settings.threads!r}, not a number of threads")
+    for name, low, high in (("threads", 0, 4096), ("queue_texts", 1, 1 << 24)):
+        value = getattr(settings, name)
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"{name} in {path} is {value!r}, not a number from {low} to {high}")
     return settings
 
 

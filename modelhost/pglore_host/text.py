@@ -3,14 +3,17 @@
 import asyncio
 import base64
 import binascii
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from . import errors
 from .arguments import choice, integer, optional_text, text
 from .errors import HostError
 from .registry import Registry
 
-CONTENT_LIMIT = 20_000_000  # characters
+CONTENT_LIMIT = 4_000_000  # characters: a thread works on it, which cannot be stopped
 DOCUMENT_LIMIT = 16 << 20  # bytes
+WORKERS = ThreadPoolExecutor(2, thread_name_prefix="text")  # long documents wait here for each other alone
 CHUNK_TOKENS = 180  # leaves room in a window of 256 for title and headings
 
 
@@ -23,9 +26,8 @@ async def chunk(registry: Registry, arguments: dict) -> list[dict]:
     overlap = integer(arguments, "overlap", 0, 1 << 20, 0)
     _, model = await registry.ready(optional_text(arguments, "model"), "embed")
     size = integer(arguments, "size", 1, 1 << 20, min(CHUNK_TOKENS, model.tokenizer.content_tokens))
-    found = await asyncio.to_thread(
-        chunks.chunk, content, model.tokenizer.raw, strategy=strategy, size=size, overlap=overlap
-    )
+    cut = partial(chunks.chunk, content, model.tokenizer.raw, strategy=strategy, size=size, overlap=overlap)
+    found = await asyncio.get_running_loop().run_in_executor(WORKERS, cut)
     return [
         {
             "ordinal": entry.ordinal,
@@ -54,5 +56,5 @@ async def parse(registry: Registry, arguments: dict, body: bytes) -> dict:
         raise HostError(
             errors.INPUT_TOO_LONG, f"the document is {len(document):,} bytes, over the limit of {DOCUMENT_LIMIT:,}"
         )
-    found = await asyncio.to_thread(parsing.parse, document, mime)
+    found = await asyncio.get_running_loop().run_in_executor(WORKERS, parsing.parse, document, mime)
     return {"title": found.title, "content": found.content, "metadata": found.metadata}

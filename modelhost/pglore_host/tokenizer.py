@@ -25,15 +25,15 @@ class ModelTokenizer:
         probe = self.raw.encode("a")
         special = probe.special_tokens_mask
         content = special.index(0)
-        self._prefix = np.array(probe.ids[:content], dtype=np.int64)
-        self._suffix = np.array(probe.ids[len(special) - special[::-1].index(0) :], dtype=np.int64)
+        self._prefix = np.array(probe.ids[:content], dtype=np.int32)
+        self._suffix = np.array(probe.ids[len(special) - special[::-1].index(0) :], dtype=np.int32)
         self.prefix_tokens, self.suffix_tokens = len(self._prefix), len(self._suffix)
         self.content_tokens = window_tokens - self.prefix_tokens - self.suffix_tokens
 
     def encode(self, texts: Sequence[str], stopped: Callable[[], bool] = lambda: False) -> list[np.ndarray]:
         """Content token ids of each text, no special tokens; ends early, with what it has, once `stopped()`.
 
-        returns  one (L,) int64 array a text
+        returns  one (L,) int32 array a text
         """
         found: list[np.ndarray] = []
         start = 0
@@ -47,7 +47,7 @@ class ModelTokenizer:
                 characters += len(texts[end])
                 end += 1
             encoded = self.raw.encode_batch_fast(list(texts[start:end]), add_special_tokens=False)
-            found.extend(np.array(entry.ids, dtype=np.int64) for entry in encoded)
+            found.extend(np.array(entry.ids, dtype=np.int32) for entry in encoded)
             start = end
         return found
 
@@ -57,9 +57,9 @@ class ModelTokenizer:
         while start < len(text) and not stopped():
             space = SPACE.search(text, start + SLICE_CHARACTERS)
             end = space.start() if space and space.start() < start + 2 * SLICE_CHARACTERS else start + SLICE_CHARACTERS
-            pieces.append(np.array(self.raw.encode(text[start:end], add_special_tokens=False).ids, dtype=np.int64))
+            pieces.append(np.array(self.raw.encode(text[start:end], add_special_tokens=False).ids, dtype=np.int32))
             start = end
-        return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
+        return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
 
     def count(self, text: str) -> int:
         """Number of content tokens."""

@@ -159,3 +159,17 @@ def test_an_interrupted_wait_for_a_model_that_loads_ends_at_once(warm, connect, 
     with pytest.raises(psycopg.errors.QueryCanceled):
         busy.execute("SELECT lore.embed('the host starts and the model loads meanwhile')")
     assert warm.execute("SELECT lore.embed('x') IS NOT NULL").fetchone() == (True,)
+
+
+def test_a_host_that_hangs_does_not_hold_a_statement_beyond_its_timeout(warm, connect, host):
+    pid = host.pid
+    busy = connect()
+    busy.execute("SET statement_timeout = '100ms'")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for call in ("lore.embed('abc')", "lore.embed(ARRAY(SELECT repeat('x', 1000) FROM generate_series(1, 9000)))"):
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                busy.execute(f"SELECT {call}")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert warm.execute("SELECT lore.embed('abc') IS NOT NULL").fetchone() == (True,)

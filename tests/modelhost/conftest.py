@@ -1,4 +1,4 @@
-"""Fixtures of the model host's tests: the default model's folder, and a host of this checkout with connections to it."""
+"""Fixtures of the model host's tests: the default model's folder, and a host of this checkout with connections."""
 
 import importlib.util
 import json

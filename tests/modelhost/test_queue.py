@@ -65,14 +65,23 @@ async def test_interactive_work_goes_before_bulk_that_came_earlier():
     quick.cancel()
 
 
+async def test_a_large_job_is_bulk_whatever_it_asks_for():
+    line = Queue()
+    large = await submitted(line, [9] * (queue.LARGE_JOB_TEXTS + 1), "interactive")
+    small = await submitted(line, [3], "interactive")
+    assert [text.length for text in line.take()] == [3]
+    large.cancel()
+    small.cancel()
+
+
 async def test_bulk_is_not_starved_by_interactive_work():
     line = Queue()
     tasks = [await submitted(line, [9])]
     lanes = []
     for _ in range(2 * queue.STREAK):
         tasks.append(await submitted(line, [3], "interactive"))
-        lanes.append(line.take()[0].job.lane)
-    assert "bulk" in lanes
+        lanes.append(line.take()[0].length)
+    assert 9 in lanes
     for task in tasks:
         task.cancel()
 
@@ -87,21 +96,20 @@ async def test_a_cancelled_request_leaves_the_queue_at_once():
     stays.cancel()
 
 
-async def test_a_full_queue_says_busy_at_once(monkeypatch):
-    monkeypatch.setattr(queue, "WAITING_TEXTS", 10)
-    line = Queue()
+async def test_a_full_lane_says_busy_at_once_and_the_other_goes_on():
+    line = Queue(waiting_texts=10)
     first = await submitted(line, [5] * 8)
     with pytest.raises(HostError) as caught:
         await line.run([ids(5)] * 3, "bulk")
     assert caught.value.code == "LO302" and caught.value.hint
-    second = await submitted(line, [5] * 2)
-    first.cancel()
-    second.cancel()
+    second, other = await submitted(line, [5] * 2), await submitted(line, [5] * 10, "interactive")
+    assert line.waiting == 20
+    for task in (first, second, other):
+        task.cancel()
 
 
-async def test_what_is_over_the_bound_alone_is_taken_by_an_empty_queue(monkeypatch):
-    monkeypatch.setattr(queue, "WAITING_TEXTS", 10)
-    line = Queue()
+async def test_what_is_over_the_bound_alone_is_taken_by_an_empty_lane():
+    line = Queue(waiting_texts=10)
     task = await submitted(line, [5] * 30)
     assert line.waiting == 30
     task.cancel()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import threading
 from pathlib import Path
 
 import psycopg
@@ -94,3 +95,30 @@ def test_a_cache_that_cannot_be_written_is_lo204(db, settings):
     settings(cache="/proc/no")
     error = failure(db, "SELECT lore.embed('a')")
     assert error.sqlstate == "LO204" and "cache" in error.diag.message_hint
+
+
+def test_a_full_queue_is_lo302_at_once(db, connect, settings):
+    settings(queue_texts=100)
+    bulk = (
+        "SELECT count(*) FROM unnest(lore.embed(ARRAY(SELECT repeat('long text ', 200) FROM generate_series(1, {}))))"
+    )
+    db.execute("SELECT lore.embed('load')")
+    busy, raised = connect(), []
+
+    def load():
+        try:
+            busy.execute(bulk.format(2000))
+        except psycopg.Error as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        # The load itself comes to the bound with its second group; an interactive call goes on all the while.
+        thread.join(60)
+        assert [error.sqlstate for error in raised] == ["LO302"]
+        assert "again" in raised[0].diag.message_hint
+    finally:
+        busy.cancel_safe()
+        thread.join()
+    assert db.execute("SELECT lore.embed('a short query') IS NOT NULL").fetchone() == (True,)

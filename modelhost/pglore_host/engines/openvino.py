@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,20 @@ class OpenVinoEngine:
         folder = (
             self._settings.cache / f"{self._files.content_hash[:32]}-openvino-{openvino.__version__[:8].rstrip('-.')}"
         )
-        if not (folder / "model.xml").exists():
+        cached = (folder / "model.xml").exists()
+        if not cached:
             self._convert(folder)
-        core = openvino.Core()
+        try:
+            self._compile(folder)
+        except RuntimeError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if not cached:
+                raise HostError(errors.MODEL_NOT_LOADED, f"OpenVINO cannot compile the model: {error}") from error
+            log.write("damaged cache", folder=str(folder), error=str(error))
+            self.load()
+
+    def _compile(self, folder: Path) -> None:
+        """Make the model ready from the cache; what is compiled is kept there too, for the next start."""
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
@@ -47,20 +59,19 @@ class OpenVinoEngine:
         }
         if self._settings.threads:
             options["INFERENCE_NUM_THREADS"] = str(self._settings.threads)
-        try:
-            compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", options)
-            self._inputs = {port.get_any_name() for port in compiled.inputs}
-            self._request = compiled.create_infer_request()
-        except RuntimeError as error:
-            shutil.rmtree(folder, ignore_errors=True)  # a damaged cache: the next load converts anew
-            raise HostError(errors.MODEL_NOT_LOADED, f"OpenVINO cannot compile the model: {error}") from error
+        core = openvino.Core()
+        compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", options)
+        self._inputs = {port.get_any_name() for port in compiled.inputs}
+        self._request = compiled.create_infer_request()
 
     def _convert(self, folder: Path) -> None:
         """Have a child process write the model's intermediate form, and move it into the cache in one step."""
         part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
         try:
             self._settings.cache.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(part, ignore_errors=True)
+            for left in self._settings.cache.glob("*.part"):  # by a host that ended while it converted
+                if time.time() - left.stat().st_mtime > 2 * CONVERT_TIMEOUT_S:
+                    shutil.rmtree(left, ignore_errors=True)
             part.mkdir()
             log.write("converting", model=str(self._files.folder), to=str(folder))
             command = [sys.executable, "-m", "pglore_host.convert", str(self._files.folder), str(part / "model.xml")]
