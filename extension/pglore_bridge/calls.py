@@ -1,7 +1,6 @@
 """What PL/Python calls: embed() for vectors, host() for everything else."""
 
 import json
-from functools import partial
 
 from .channel import exchange, frame
 from .failure import Failure
@@ -9,6 +8,7 @@ from .failure import Failure
 GROUP_TEXTS = 256  # an array travels in groups, so that the host's queue stays short and a cancel is heard soon
 GROUP_CHARACTERS = 1 << 18
 TEXT_LIMIT = 1_000_000  # characters
+REPORT = "Please report it, with the server's log."
 BULK_TEXTS = 16  # arrays from this size on wait behind single texts
 
 
@@ -18,38 +18,8 @@ def embed(plpy, inputs, model, input_type):
     inputs   list of str or None, N
     returns  dict: error JSON or None, vectors N pgvector literals (None for None), notice or None
     """
-    try:
-        texts = [index for index, text in enumerate(inputs) if text is not None]
-        for index in texts:
-            if len(inputs[index]) > TEXT_LIMIT:
-                raise Failure(
-                    "LO102",
-                    f"a text is {len(inputs[index]):,} characters, over the limit of {TEXT_LIMIT:,}",
-                    "Cut it with lore.chunk and embed the chunks.",
-                )
-        groups = list(_groups(inputs, texts))
-        lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
-        vectors, windowed = [None] * len(inputs), []
-
-        def encode(number):
-            arguments = {
-                "texts": [inputs[index] for index in groups[number]],
-                "model": model,
-                "input_type": input_type,
-                "lane": lane,
-            }
-            return _request(number, "embed", json.dumps(arguments, ensure_ascii=False))
-
-        def receive(number, header, body):
-            for index, literal in zip(groups[number], body.decode("ascii").split("\n")):  # noqa: B905  # Python 3.9
-                vectors[index] = literal
-            if header.get("windowed"):
-                windowed.append(header["windowed"])
-
-        exchange(plpy, len(groups), encode, receive)
-        return {"error": None, "vectors": vectors, "notice": _notice(windowed, len(texts))}
-    except Failure as failure:
-        return {"error": json.dumps(failure.error), "vectors": None, "notice": None}
+    reply, error = _guarded(_embed, plpy, inputs or [], model, input_type)
+    return {"error": error, "vectors": reply and reply[0], "notice": reply and reply[1]}
 
 
 def host(plpy, op, arguments):
@@ -58,17 +28,60 @@ def host(plpy, op, arguments):
     arguments  JSON text of an object, passed on as it is
     returns    dict: error JSON or None, result JSON text or None
     """
+    reply, error = _guarded(_host, plpy, op, arguments)
+    return {"error": error, "result": reply}
+
+
+def _guarded(function, *arguments):
+    """What a function returns and None, or None and its error as JSON text: nothing is raised into PL/Python."""
     try:
-        replies = []
-        exchange(
-            plpy,
-            1,
-            partial(_request, op=op, arguments=arguments),
-            lambda number, header, body: replies.append(body.decode("utf-8")),
-        )
-        return {"error": None, "result": replies[0]}
+        return function(*arguments), None
     except Failure as failure:
-        return {"error": json.dumps(failure.error), "result": None}
+        return None, json.dumps(failure.error)
+    except MemoryError:
+        return None, json.dumps(Failure("LO303", "the backend's memory is not enough", "Send fewer texts.").error)
+    except Exception as error:
+        return None, json.dumps(Failure("LO901", f"the bridge failed: {error!r}", REPORT).error)
+
+
+def _embed(plpy, inputs, model, input_type):
+    """Literals of the vectors, and a notice or None."""
+    texts = [index for index, text in enumerate(inputs) if text is not None]
+    for index in texts:
+        if len(inputs[index]) > TEXT_LIMIT:
+            raise Failure(
+                "LO102",
+                f"a text is {len(inputs[index]):,} characters, over the limit of {TEXT_LIMIT:,}",
+                "Cut it with lore.chunk and embed the chunks.",
+            )
+    groups = list(_groups(inputs, texts))
+    lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
+    vectors, windowed = [None] * len(inputs), []
+
+    def encode(number):
+        group = [inputs[index] for index in groups[number]]
+        arguments = {"texts": group, "model": model, "input_type": input_type, "lane": lane}
+        return _request(number, "embed", json.dumps(arguments, ensure_ascii=False))
+
+    def receive(number, header, body):
+        for index, literal in zip(groups[number], body.decode("ascii").split("\n")):  # noqa: B905  # Python 3.9
+            vectors[index] = literal
+        if header.get("windowed"):
+            windowed.append(header["windowed"])
+
+    exchange(plpy, len(groups), encode, receive)
+    return vectors, _notice(windowed, len(texts))
+
+
+def _host(plpy, op, arguments):
+    """The result's JSON text."""
+    replies = []
+
+    def receive(number, header, body):
+        replies.append(body.decode("utf-8"))
+
+    exchange(plpy, 1, lambda number: _request(number, op, arguments), receive)
+    return replies[0]
 
 
 def _request(number, op, arguments):

@@ -67,3 +67,19 @@ def test_a_role_with_objects_named_like_ours_changes_nothing(db, connect, role):
         "CREATE FUNCTION own.format(text, VARIADIC text[]) RETURNS text LANGUAGE sql AS $$ SELECT 'taken' $$"
     )
     assert "taken" not in reader.execute("SELECT lore.prompt('q', ARRAY['s'])").fetchone()[0]
+
+
+HOSTILE = [
+    "SELECT lore._embed(NULL, NULL, NULL)",
+    "SELECT lore._embed(ARRAY[['a', 'b'], ['c', 'd']], NULL, NULL)",
+    "SELECT lore._host(NULL, NULL)",
+    "SELECT lore._host('embed', NULL)",
+    "SELECT lore._host(NULL, '{}')",
+]
+
+
+@pytest.mark.parametrize("call", HOSTILE)
+def test_the_inner_functions_give_errors_as_data_whatever_they_are_given(db, call):
+    reply = db.execute(call.replace("SELECT ", "SELECT * FROM ")).fetchone()
+    assert "Traceback" not in str(reply)
+    assert db.execute("SELECT lore.tokens('two words')").fetchone() == (2,)
