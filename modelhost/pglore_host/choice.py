@@ -6,12 +6,16 @@ from . import lexical
 from .evidence import Evidence
 from .passages import Passage
 
+ENOUGH = 0.58  # confidence; docs/explanation/extractive.md says how it was measured
 SAME = 0.8  # share of words from which on two passages say the same
 
 
 def unanswered(found: Evidence) -> str | None:
     """Why no passage answers the question, or None."""
-    return None
+    confidence = found.confidence
+    if confidence >= ENOUGH:
+        return None
+    return f"no passage is close enough to the question: {confidence:.2f}, under {ENOUGH:.2f}"
 
 
 def pick(found: list[Passage], worth: np.ndarray, sentences: int) -> list[int]:

@@ -22,7 +22,7 @@ STRATEGIES = ("auto", "markdown", "text")
 MIN_SIZE, MAX_SIZE = 8, 32768  # tokens
 
 # What it costs to cut before a unit, against 1 for a chunk of no size or of twice the section's average.
-_PARAGRAPH, _SENTENCE, _WORD, _INSIDE, _NEVER = 0.0, 0.15, 1.0, 2.0, 9.0
+_PARAGRAPH, _SENTENCE, _LINE, _WORD, _INSIDE, _NEVER = 0.0, 0.15, 0.5, 1.0, 2.0, 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +128,21 @@ def _units(text: str, section: list[Block], tokens: WordTokens, size: int) -> It
     for block in section:
         cut = _NEVER if after_heading else _PARAGRAPH
         after_heading = block.kind == "heading"
+        inside = _LINE if block.kind in ("code", "table") else _SENTENCE
         for start, end in _pieces(text, block):
             count = tokens.count(text, start, end)
             if count <= size:
                 yield _Unit(start, end, count, cut)
             else:
                 yield from _parts(text, start, end, tokens, size, cut)
-            cut = _SENTENCE
+            cut = inside
 
 
 def _pieces(text: str, block: Block) -> list[tuple[int, int]]:
     """A block's sentences, or its lines where it is code or a table."""
     if block.kind not in ("code", "table"):
         return sentences.spans(text, block.start, block.end)
-    return [span for span in sentences.lines(text, block.start, block.end)]
+    return sentences.lines(text, block.start, block.end)
 
 
 def _parts(text: str, start: int, end: int, tokens: WordTokens, size: int, cut: float) -> Iterator[_Unit]:
@@ -217,6 +218,6 @@ def _overlapped(units: list[_Unit], runs: list[tuple[int, int]], overlap: int) -
             held += units[earlier].tokens
             if held > overlap:
                 break
-            if units[earlier].cut <= _SENTENCE:
+            if units[earlier].cut <= _LINE:
                 begin = earlier
         yield begin, last

@@ -11,6 +11,7 @@ import numpy as np
 from . import lexical
 from .expectation import expected, meets
 from .passages import Passage
+from .readability import faults
 
 SHORTLIST = 60  # passages that the embedder reads
 
@@ -19,18 +20,27 @@ CONTEXT = 0.9  # worth of a match in the sentence before, against one in the pas
 COVERAGE = 0.1
 EXPECTED = 0.06
 FIRST_SOURCE = 0.03
-LEADS_ON = 0.05  # off for a passage that only announces what follows it ("as shown here:")
-ASKS = 0.15  # off for a passage that is a question
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Each (P,): worth, and of it late, the question's tokens found, and coverage, its words found; 0 to 1."""
+    """What speaks for each passage, each (P,).
+
+    worth     by which they are ranked
+    late      how well the question's tokens are matched, up to 1
+    coverage  the share of the question's words that are there, up to 1
+    cosine    of the question's vector and the passage's
+    """
 
     worth: np.ndarray
     late: np.ndarray
     coverage: np.ndarray
     cosine: np.ndarray
+
+    @property
+    def confidence(self) -> float:
+        """How sure it is that some passage answers; what is no answer stays under choice.ENOUGH."""
+        return float(self.late.max() + 0.1 * self.coverage.max() + 0.2 * self.cosine.max())
 
 
 def shortlist(question: str, found: list[Passage]) -> list[Passage]:
@@ -63,10 +73,7 @@ def weigh(question: str, found: list[Passage], states: Mapping[str, tuple[np.nda
     coverage = (own + both) / 2
     kind = expected(question)
     form = [
-        EXPECTED * meets(kind, passage.text, question)
-        + FIRST_SOURCE / (1 + passage.source)
-        - LEADS_ON * passage.text.endswith(":")
-        - ASKS * passage.text.endswith("?")
+        EXPECTED * meets(kind, passage.text, question) + FIRST_SOURCE / (1 + passage.source) - faults(passage.text)
         for passage in found
     ]
     return Evidence(late + COVERAGE * coverage + np.array(form), late, coverage, cosine)

@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass
 
 from . import sentences
-from .blocks import Block, blocks, plain
+from .blocks import Block, blocks
+from .readability import is_code
 
 LONGEST = 600  # characters of one passage
 _BULLET = re.compile(r"(?:[-*+\u2022]|\d{1,9}[.)])[ \t]+")
 _MARKUP = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1|!?\[([^\]\n]*)\]\((?:[^()\s]*)\)")
 _SEPARATOR = re.compile(r"[\s|:-]*\Z")
+_FENCE = re.compile(r"^ {0,3}(?:`{3,}|~{3,})[ \t]*(\S*)[^\n]*$", re.MULTILINE)
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -28,7 +30,8 @@ def passages(text: str, source: int) -> list[Passage]:
     """The passages of one source in order; headings and code are none."""
     found: list[Passage] = []
     heading = lead = ""
-    for block in blocks(text):
+    first = _after_broken_code(text)
+    for block in blocks(" " * first + text[first:]):
         if block.kind == "heading":
             heading, lead = block.title, ""
         elif block.kind in ("text", "item", "table"):
@@ -41,6 +44,16 @@ def passages(text: str, source: int) -> list[Passage]:
             if block.kind == "text":
                 lead = before if before.endswith(":") else ""
     return found
+
+
+def _after_broken_code(text: str) -> int:
+    """Where to read from: after the first fence if the source begins inside the code that it closes, else 0."""
+    fence = _FENCE.search(text)
+    if not fence or fence.group(1):
+        return 0
+    before = text[: fence.start()].rstrip()
+    last = before[before.rfind("\n\n") + 1 :].strip()
+    return fence.end() if last and (is_code(last) or last[-1] not in ".:!?)") else 0
 
 
 def _spans(text: str, block: Block) -> list[tuple[int, int]]:
@@ -72,6 +85,3 @@ def display(text: str, kind: str) -> str:
         text = f"{cells[0]}: {'; '.join(cells[1:])}" if len(cells) > 1 else " ".join(cells)
     text = _MARKUP.sub(lambda m: m.group(2) or m.group(3) or "", text)
     return " ".join(text.split())
-
-
-__all__ = ["LONGEST", "Passage", "display", "passages", "plain"]

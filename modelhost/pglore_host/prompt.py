@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_OPEN = re.compile(r'<source id="(\d{1,9})">[ \t]*\r?\n?')
+_OPEN = re.compile(r'<source id="(\d{1,9})"[^>\n]*>[ \t]*\r?\n?')
 _CLOSE = re.compile(r"\r?\n?</source>[ \t]*")
 _LABEL = re.compile(r"\A\s*question\s*:\s*", re.IGNORECASE)
 _INSTRUCTION = "Answer the question from the sources below"  # how lore.prompt begins

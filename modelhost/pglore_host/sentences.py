@@ -88,6 +88,8 @@ def _ends(text: str, begin: int, match: re.Match[str], end: int, lowercase: bool
     if not following:
         return True
     head = following[0]
+    if head in ")],;:" or (head.islower() and len(mark) > 1):  # "f(a, ...) and", "well... no"
+        return False
     if mark == "." and not match.group("close"):
         if bare in _TITLES and (word != "no" or head.isdigit()):
             return False

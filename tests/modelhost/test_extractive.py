@@ -9,6 +9,7 @@ from pglore_host import extractive, prompt
 from pglore_host.expectation import expected, meets
 from pglore_host.lexical import coverage, stem, words
 from pglore_host.passages import LONGEST, display, passages
+from pglore_host.readability import faults
 
 VACUUM = (
     "# Routine Vacuuming\n\nVACUUM reclaims storage occupied by dead tuples. In normal operation, tuples that are "
@@ -50,7 +51,11 @@ def test_the_answer_is_the_sentence_that_answers(link, question, source, words):
 
 def test_every_citation_quotes_its_source_exactly(link):
     sources = [VACUUM, BACKUP]
-    for question in ("What is a VACUUM?", "Which options does a dump have?", "Which letter has the directory format?"):
+    for question in (
+        "What is a VACUUM?",
+        "Which options does a dump have?",
+        "Which letter stands for the custom archive format?",
+    ):
         found = link.call("generate", prompt=ask(question, *sources))
         assert 1 <= len(found["citations"]) <= 2
         for citation in found["citations"]:
@@ -150,6 +155,21 @@ def test_a_passage_has_no_marks_of_markdown():
 def test_no_passage_is_longer_than_a_paragraph():
     found = passages("word, " * 1000, 0)
     assert max(len(passage.text) for passage in found) <= LONGEST + 1
+
+
+def test_code_that_a_source_begins_in_is_no_passage():
+    source = (
+        "    total integer\n);\nSELECT 1;\n```\n\nThe table is made by the command above.\n\n```\nDROP TABLE t;\n```"
+    )
+    assert [passage.text for passage in passages(source, 0)] == ["The table is made by the command above."]
+    assert source[slice(passages(source, 0)[0].start, passages(source, 0)[0].end)].startswith("The table")
+
+
+@pytest.mark.parametrize(
+    "text", ["Is it so?", "SELECT a FROM b;", "For details see Section 5.", "The steps are as follows:", "Yes."]
+)
+def test_what_does_not_read_well_alone_counts_less(text):
+    assert faults(text) > 0 == faults("The default is one minute, set in postgresql.conf.")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def split(text: str) -> list[str]:
         ["It cost $3.5 million.", "45 people came.", "See Fig. 3 and Eq. (4).", "Next."],
         ["John F. Kennedy was born.", "E. coli grows."],
         ["He moved (see p. 5).", "And so on...", "But then… no."],
+        ["It takes concat ( a, b [, ...] ) or f(x, ...) and more.", "Next."],
         ["Apple Inc. released it.", "St. Petersburg vs. Moscow etc. are cities."],
     ],
 )
