@@ -95,6 +95,9 @@ BEGIN
         END IF;
         PERFORM lore._rebuild_keyword_index((collection).name);
     END IF;
+EXCEPTION WHEN object_in_use THEN
+    PERFORM lore._raise('55006', format('the keyword index of collection "%s" must be built anew after the server''s start', (collection).name),
+        'Call lore.search once, which builds it first; then this statement works.');
 END
 $$;
 

@@ -44,6 +44,9 @@ DECLARE
     hits    lore._hit[];
 BEGIN
     PERFORM lore._require_search(query, k, mode, candidates, per_document);
+    IF mode <> 'vector' THEN
+        PERFORM lore._ready_keyword_index(c);  -- before the statement: an index in use cannot be built
+    END IF;
     LOOP
         EXECUTE format('SELECT coalesce(array_agg(ROW(s.*)::lore._hit ORDER BY s.rank), ''{}'') FROM (%s) AS s',
             lore._search_statement(c, '$1', CASE WHEN embedding IS NULL THEN format('lore.embed($1, %L, ''query'')', c.model) ELSE '$3' END,
@@ -108,6 +111,9 @@ DECLARE
     path jsonpath := lore._filter($5);
 BEGIN
     PERFORM lore._require_search($2, $3, $4, $7, $8);
+    IF $4 <> 'vector' THEN
+        PERFORM lore._ready_keyword_index(c);
+    END IF;
     RETURN lore._search_statement(c, quote_literal($2), format('lore.embed(%L, %L, ''query'')', $2, c.model),
         CASE WHEN path IS NOT NULL THEN quote_literal($5::text) || '::jsonb' END, quote_literal(path::text) || '::jsonpath', $3, $4, $6, $7, coalesce($8, 1000000000));
 END

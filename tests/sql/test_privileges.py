@@ -1,0 +1,82 @@
+"""Who may do what: nobody by default, then reader, writer, admin. And what a caller cannot get at by any of them."""
+
+import pytest
+
+READS = [
+    "SELECT * FROM lore.search('manual', 'storage')",
+    "SELECT lore.search_sql('manual', 'storage')",
+    "SELECT * FROM lore.keyword_scores('manual', 'storage')",
+    "SELECT * FROM lore.context('manual', 'storage')",
+    "SELECT * FROM lore.ask('manual', 'What does VACUUM reclaim?')",
+    "TABLE lore.collections",
+    "SELECT * FROM lore.doctor()",
+    "TABLE lore_data.manual_documents",
+    "SELECT id FROM lore_data.manual_chunks",
+]
+WRITES = [
+    "SELECT lore.add('manual', 'new', 'A new text.')",
+    "SELECT lore.add_many('manual', '{new}', ARRAY['A newer text.'])",
+    "SELECT lore.remove('manual', 'new')",
+    "SELECT lore.remove('manual', ARRAY['new'])",
+    "DELETE FROM lore_data.manual_documents WHERE key = 'absent'",
+]
+ADMINISTERS = [
+    "SELECT lore.create_collection('another')",
+    "SELECT lore.create_collection('bm', keyword => 'tsvector')",
+    "SELECT lore.drop_collection('another')",
+    "DROP TABLE lore_data.manual_chunks",
+]
+REFUSED = "42501"
+
+
+def test_a_role_without_rights_can_do_nothing(manual, role, connect, fails):
+    nobody = connect(user=role())
+    assert {fails(statement, on=nobody) for statement in READS + WRITES + ADMINISTERS} == {REFUSED}
+
+
+def test_a_reader_can_search_and_ask_and_cannot_add(manual, role, connect, fails):
+    reader = connect(user=role("lore_reader"))
+    for statement in READS:
+        assert reader.execute(statement).fetchall()
+    assert {fails(statement, on=reader) for statement in WRITES + ADMINISTERS} == {REFUSED}
+
+
+def test_a_writer_can_add_and_cannot_create(db, manual, role, connect, fails):
+    writer = connect(user=role("lore_writer"))
+    for statement in READS + WRITES:
+        writer.execute(statement)
+    assert {fails(statement, on=writer) for statement in ADMINISTERS} == {REFUSED}
+
+
+def test_an_admin_can_create_and_drop(manual, role, connect):
+    admin = connect(user=role("lore_admin"))
+    for statement in READS + WRITES + ADMINISTERS:
+        admin.execute(statement)
+
+
+def test_what_an_admin_makes_belongs_to_the_group_and_others_can_use_it(db, role, connect):
+    first, second, writer = role("lore_admin"), role("lore_admin"), role("lore_writer")
+    connect(user=first).execute("SELECT lore.create_collection('shared')")
+    connect(user=writer).execute("SELECT lore.add('shared', 'k', 'text')")
+    assert connect(user=second).execute("SELECT lore.drop_collection('shared')").fetchone() == (True,)
+
+
+def test_row_security_on_documents_hides_them_from_a_search(db, manual, role, connect):
+    name = role("lore_reader")
+    db.execute("ALTER TABLE lore_data.manual_documents ENABLE ROW LEVEL SECURITY")
+    db.execute("CREATE POLICY visible ON lore_data.manual_documents FOR SELECT TO lore_reader USING (key <> 'vacuum')")
+    rows = connect(user=name).execute("SELECT key FROM lore.search('manual', 'reclaim storage', k => 10)").fetchall()
+    assert len(rows) == 5 and ("vacuum",) not in rows
+
+
+@pytest.mark.parametrize("function", ["lore.search", "lore.ask", "lore.add_many", "lore.remove", "lore.create_collection"])
+def test_functions_run_with_the_callers_rights(db, function):
+    assert db.execute("SELECT bool_or(prosecdef) FROM pg_proc WHERE oid::regproc::text = %s", [function]).fetchone() == (False,)
+
+
+def test_a_function_in_the_way_of_the_search_path_is_not_called(db, manual, role, connect):
+    reader = connect(user=role("lore_reader"))
+    reader.execute("CREATE FUNCTION pg_temp.lower(int4range) RETURNS integer LANGUAGE sql AS 'SELECT 1/0'")
+    reader.execute("CREATE FUNCTION pg_temp.length(text) RETURNS integer LANGUAGE sql AS 'SELECT 1/0'")
+    reader.execute("SET search_path = pg_temp, pg_catalog")
+    assert reader.execute("SELECT answer FROM lore.ask('manual', 'What does VACUUM reclaim?')").fetchone()
