@@ -3,8 +3,9 @@
 import pytest
 from alembic import command
 from alembic.config import Config
-from pglore_migrations import check
 from sqlalchemy import create_engine
+
+from pglore_migrations import check
 
 ENV = """
 from alembic import context
@@ -15,13 +16,14 @@ metadata = MetaData()
 Table("app", metadata, Column("id", Integer, primary_key=True))
 bind = context.config.attributes["connection"]
 context.configure(
-    connection=bind, target_metadata=metadata, include_schemas=True, include_name=include_name, version_table="app_version"
+    connection=bind, target_metadata=metadata, include_schemas=True, include_name=include_name,
+    version_table="app_version",
 )
 with context.begin_transaction():
     context.run_migrations()
 """
 
-REVISION = '''
+REVISION = """
 import pglore_migrations
 from alembic import op
 from sqlalchemy import Column, Integer
@@ -41,7 +43,7 @@ def downgrade():
     op.drop_table("app")
     pglore_migrations.downgrade(op.get_bind())
     op.execute("SELECT 1")
-'''
+"""
 
 
 @pytest.fixture
@@ -58,7 +60,8 @@ def application(db, dsn, tmp_path):
     config.set_main_option("script_location", str(tmp_path))
     info = db.info
     engine = create_engine(
-        "postgresql+psycopg://", connect_args={"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
+        "postgresql+psycopg://",
+        connect_args={"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname},
     )
     with engine.connect() as connection:
         config.attributes["connection"] = connection

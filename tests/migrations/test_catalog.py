@@ -5,8 +5,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pglore_migrations import SCHEMA, check, downgrade, upgrade
 from psycopg.rows import dict_row
+
+from pglore_migrations import SCHEMA, check, downgrade, upgrade
 
 SNAPSHOT = Path(__file__).parent / "catalog.json"
 
@@ -15,7 +16,8 @@ COLUMNS = """
            concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'NOT NULL' END,
                      CASE WHEN a.attcollation NOT IN (0, 100) THEN 'COLLATE ' || a.attcollation::regcollation END,
                      'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), nullif(a.attidentity, ''))
-    FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
+    FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+    LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
     WHERE c.relnamespace = 'lore_data'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"""
 CONSTRAINTS = """
     SELECT conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)

@@ -4,11 +4,13 @@ import psycopg
 import pytest
 
 TEXTS = {
-    "vacuum": "VACUUM reclaims storage occupied by dead tuples. VACUUM FULL rewrites the whole table and needs an exclusive lock.",
+    "vacuum": "VACUUM reclaims storage occupied by dead tuples. "
+    "VACUUM FULL rewrites the whole table and needs an exclusive lock.",
     "index": "A B-tree index speeds up equality and range queries. CREATE INDEX CONCURRENTLY does not block writes.",
     "backup": "pg_dump makes a consistent backup of a database. It does not block readers or writers.",
     "role": "A role can own database objects. CREATE ROLE adds a role; GRANT gives it membership in another.",
-    "wal": "The write-ahead log records every change before it reaches the data files. It makes crash recovery possible.",
+    "wal": "The write-ahead log records every change before it reaches the data files. "
+    "It makes crash recovery possible.",
     "cats": "Cats sleep for most of the day. They purr when they are content.",
 }
 
@@ -34,7 +36,8 @@ def manual(db, keyword):
     """The name of a collection of six small documents with a number each, with each kind of keyword index in turn."""
     db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
     db.execute(
-        "SELECT lore.add_many('manual', %s, %s, ARRAY(SELECT jsonb_build_object('n', i) FROM generate_series(1, 6) AS i))",
+        "SELECT lore.add_many('manual', %s, %s, "
+        "ARRAY(SELECT jsonb_build_object('n', i) FROM generate_series(1, 6) AS i))",
         [list(TEXTS), list(TEXTS.values())],
     )
     return "manual"

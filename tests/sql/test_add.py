@@ -95,12 +95,16 @@ def test_removing_tells_how_many_were_there(db, notes):
 
 
 def test_a_chunk_says_where_it_stands_and_what_is_embedded_fits_the_window(db, notes):
-    text = "# Head\n\n" + "\n\n".join(f"## Part {i}\n\n" + "The quick brown fox jumps over the lazy dog. " * 20 for i in range(8))
+    text = "# Head\n\n" + "\n\n".join(
+        f"## Part {i}\n\n" + "The quick brown fox jumps over the lazy dog. " * 20 for i in range(8)
+    )
     notices = []
     db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
     add(db, "k", text, '{"title": "%s"}' % ("A long title of this document. " * 20))
     rows = db.execute(
-        "SELECT content, substr(%s, lower(span) + 1, upper(span) - lower(span)), tokens, heading FROM lore_data.notes_chunks", [text]
+        "SELECT content, substr(%s, lower(span) + 1, upper(span) - lower(span)), tokens, heading "
+        "FROM lore_data.notes_chunks",
+        [text],
     ).fetchall()
     assert len(rows) > 4
     assert all(content == found for content, found, _, _ in rows)
@@ -142,7 +146,9 @@ def test_an_add_that_waited_for_another_sees_what_it_left(db, notes, connect):
     first.execute("BEGIN")
     first.execute("SELECT lore.add('notes', 'k', 'from the first')")
     done = []
-    thread = threading.Thread(target=lambda: done.append(second.execute("SELECT lore.add('notes', 'k', 'from the second')").fetchone()))
+    thread = threading.Thread(
+        target=lambda: done.append(second.execute("SELECT lore.add('notes', 'k', 'from the second')").fetchone())
+    )
     thread.start()
     thread.join(0.5)
     assert thread.is_alive()

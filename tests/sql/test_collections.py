@@ -6,17 +6,26 @@ HOSTILE = ['x"; DROP TABLE y; --', "", " ", "%s", "a'b", ".a", "-a", "a b", "ä"
 
 
 def test_a_collection_is_listed_with_its_settings_and_size(db):
-    assert db.execute("SELECT lore.create_collection('a.b-c_1', chunk_size => 64, language => 'german')").fetchone() == (True,)
+    assert db.execute(
+        "SELECT lore.create_collection('a.b-c_1', chunk_size => 64, language => 'german')"
+    ).fetchone() == (True,)
     db.execute("SELECT lore.add('a.b-c_1', 'k', 'Ein Text.')")
     row = db.execute(
-        "SELECT name, model, dimensions, documents, chunks, language, chunk_strategy, chunk_size, chunk_overlap FROM lore.collections"
+        "SELECT name, model, dimensions, documents, chunks, language, chunk_strategy, chunk_size, chunk_overlap "
+        "FROM lore.collections"
     ).fetchone()
     assert row == ("a.b-c_1", "all-minilm-l6-v2", 384, 1, 1, "german", "auto", 64, 0)
 
 
 def test_a_name_that_cannot_be_is_refused_and_nothing_is_lost(db, fails):
     db.execute("SELECT lore.create_collection('y'), lore.add('y', 'k', 'text')")
-    calls = ("create_collection(%s)", "drop_collection(%s)", "search(%s, 'text')", "add(%s, 'k', 'text')", "remove(%s, 'k')")
+    calls = (
+        "create_collection(%s)",
+        "drop_collection(%s)",
+        "search(%s, 'text')",
+        "add(%s, 'k', 'text')",
+        "remove(%s, 'k')",
+    )
     for name, call in itertools.product(HOSTILE, calls):
         assert fails(f"SELECT lore.{call}", [name]) == "LO103"
     assert db.execute("SELECT documents FROM lore.collections").fetchall() == [(1,)]
@@ -38,7 +47,10 @@ def test_making_it_twice_is_an_error_unless_asked_for(db, fails):
 def test_dropping_one_leaves_no_table(db, fails):
     db.execute("SELECT lore.create_collection('a'), lore.create_collection('b'), lore.add('a', 'k', 'text')")
     assert db.execute("SELECT lore.drop_collection('a')").fetchone() == (True,)
-    assert db.execute("SELECT to_regclass('lore_data.a_documents'), to_regclass('lore_data.a_chunks')").fetchone() == (None, None)
+    assert db.execute("SELECT to_regclass('lore_data.a_documents'), to_regclass('lore_data.a_chunks')").fetchone() == (
+        None,
+        None,
+    )
     assert fails("SELECT lore.drop_collection('a')") == "LO203"
     assert db.execute("SELECT lore.drop_collection('a', if_exists => true)").fetchone() == (False,)
     assert db.execute("SELECT name FROM lore.collections").fetchall() == [("b",)]
@@ -75,7 +87,8 @@ def test_bm25_asked_for_but_missing_is_an_error(db, fails):
 
 
 CALLS = (
-    "create_collection('a')", "drop_collection('a')", "add('a', 'k', 't')", "add_many('a', '{k}', '{t}')", "remove('a', 'k')",
+    "create_collection('a')", "drop_collection('a')", "add('a', 'k', 't')", "add_many('a', '{k}', '{t}')",
+    "remove('a', 'k')",
     "search('a', 'q')", "search_sql('a', 'q')", "context('a', 'q')", "ask('a', 'q')", "keyword_scores('a', 'q')",
 )  # fmt: skip
 

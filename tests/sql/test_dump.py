@@ -14,7 +14,8 @@ from .conftest import TEXTS, use_textsearch
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = (
-    "SELECT rank, key, chunk_id, content, round(score::numeric, 6), round(vector_score::numeric, 6), round(keyword_score::numeric, 3) "
+    "SELECT rank, key, chunk_id, content, round(score::numeric, 6), round(vector_score::numeric, 6), "
+    "round(keyword_score::numeric, 3) "
     "FROM lore.search('manual', 'reclaim storage of a database', k => 6)"
 )
 
@@ -30,7 +31,9 @@ def other(db):
 
 @pytest.mark.parametrize("style", ["plain", "custom"])
 def test_a_dump_restored_into_a_new_database_gives_the_same_results(db, manual, dsn, other, pg_bin, tmp_path, style):
-    db.execute("SELECT lore.add('manual', 'changed', 'First text.'), lore.add('manual', 'changed', 'A text that was changed.')")
+    db.execute(
+        "SELECT lore.add('manual', 'changed', 'First text.'), lore.add('manual', 'changed', 'A text that was changed.')"
+    )
     expected = db.execute(RESULT).fetchall()
     file = tmp_path / "dump"
     restored = psycopg.conninfo.make_conninfo(dsn, dbname=other)
@@ -52,9 +55,15 @@ def test_a_dump_restored_into_a_new_database_gives_the_same_results(db, manual, 
         if "tsvector" in str(connection.execute("SELECT keyword FROM lore.collections").fetchone()):
             assert found == expected
         assert connection.execute("SELECT lore.add('manual', 'new', 'Kittens purr.')").fetchone() == ("added",)
-        assert connection.execute("SELECT lore.add('manual', 'vacuum', %s, '{\"n\": 1}')", [TEXTS["vacuum"]]).fetchone() == ("unchanged",)
-        assert connection.execute("SELECT key FROM lore.search('manual', 'kittens', mode => 'keyword')").fetchall() == [("new",)]
-        owners = connection.execute("SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'lore_data'::regnamespace")
+        assert connection.execute(
+            "SELECT lore.add('manual', 'vacuum', %s, '{\"n\": 1}')", [TEXTS["vacuum"]]
+        ).fetchone() == ("unchanged",)
+        assert connection.execute("SELECT key FROM lore.search('manual', 'kittens', mode => 'keyword')").fetchall() == [
+            ("new",)
+        ]
+        owners = connection.execute(
+            "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'lore_data'::regnamespace"
+        )
         assert owners.fetchall() == [("lore_admin",)]
 
 
@@ -63,7 +72,10 @@ def test_an_index_that_is_not_in_order_is_built_anew_by_whoever_comes_first(db, 
     db.execute("SELECT lore.create_collection('manual')")
     db.execute("SELECT lore.add_many('manual', %s, %s)", [list(TEXTS), list(TEXTS.values())])
     expected = db.execute(RESULT).fetchall()
-    for state in ("DELETE FROM lore_data.keyword_indexes", "DROP INDEX lore_data.keyword_1; DELETE FROM lore_data.keyword_indexes"):
+    for state in (
+        "DELETE FROM lore_data.keyword_indexes",
+        "DROP INDEX lore_data.keyword_1; DELETE FROM lore_data.keyword_indexes",
+    ):
         db.execute(state)
         reader = connect(user=role("lore_reader"))
         assert fails("BEGIN READ ONLY; SELECT lore.search('manual', 'storage')", on=reader) == "25006"

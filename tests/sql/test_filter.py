@@ -67,7 +67,24 @@ def matches(document, filter):
     return all(results)
 
 
-WORDS = ["a", "b", 'x"y', "it's", "%s", "\\", "é", "𝄞", "\n\t\x01", "$", "$a", "a b", '") || true', "'; DROP TABLE y; --", "", "true"]
+WORDS = [
+    "a",
+    "b",
+    'x"y',
+    "it's",
+    "%s",
+    "\\",
+    "é",
+    "𝄞",
+    "\n\t\x01",
+    "$",
+    "$a",
+    "a b",
+    '") || true',
+    "'; DROP TABLE y; --",
+    "",
+    "true",
+]
 FIELDS = ["a", "b", "c.d", "c", 'x"y', "it's", "%s", "é𝄞", "\\", "a b", "1", '"', "d.e.f"]
 
 
@@ -121,11 +138,17 @@ def random_filter(rng, depth=0):
 def test_a_filter_means_what_its_reading_in_python_means(db):
     rng = random.Random(7)
     documents = [document(rng) for _ in range(60)]
-    db.execute("CREATE TABLE documents AS SELECT i, d FROM unnest(%s::jsonb[]) WITH ORDINALITY AS u(d, i)", [[json.dumps(d) for d in documents]])
+    db.execute(
+        "CREATE TABLE documents AS SELECT i, d FROM unnest(%s::jsonb[]) WITH ORDINALITY AS u(d, i)",
+        [[json.dumps(d) for d in documents]],
+    )
     passed = 0
     for _ in range(600):
         filter = random_filter(rng)
-        statement = "SELECT array_agg(i ORDER BY i) FROM documents, (SELECT lore._filter(%s) AS path OFFSET 0) AS f WHERE path IS NULL OR d @@ path"
+        statement = (
+            "SELECT array_agg(i ORDER BY i) FROM documents, (SELECT lore._filter(%s) AS path OFFSET 0) AS f "
+            "WHERE path IS NULL OR d @@ path"
+        )
         found = db.execute(statement, [json.dumps(filter)]).fetchone()[0] or []
         expected = [i for i, d in enumerate(documents, 1) if matches(d, filter)]
         assert found == expected, json.dumps(filter)
@@ -153,9 +176,12 @@ def test_a_broken_filter_is_refused_never_a_syntax_error(db, fails):
 
 
 REFUSED = [
-    "[]", '"text"', "1", "null", '{"$or": []}', '{"$and": {}}', '{"$or": [1]}', '{"$not": []}', '{"a": []}', '{"a": {}}', '{"a": {"b": 1}}',
-    '{"a": {"$regex": "x"}}', '{"$where": "x"}', '{"": 1}', '{"a..b": 1}', '{".a": 1}', '{"a": {"$gt": null}}', '{"a": {"$gt": true}}',
-    '{"a": {"$in": 1}}', '{"a": {"$in": [[1]]}}', '{"a": {"$exists": 1}}', '{"a": {"$eq": {"b": 1}}}', '{"a": {"$not": 1, "$x": 2}}', '{"$gt": 1}',
+    "[]", '"text"', "1", "null", '{"$or": []}', '{"$and": {}}', '{"$or": [1]}', '{"$not": []}', '{"a": []}',
+    '{"a": {}}', '{"a": {"b": 1}}',
+    '{"a": {"$regex": "x"}}', '{"$where": "x"}', '{"": 1}', '{"a..b": 1}', '{".a": 1}', '{"a": {"$gt": null}}',
+    '{"a": {"$gt": true}}',
+    '{"a": {"$in": 1}}', '{"a": {"$in": [[1]]}}', '{"a": {"$exists": 1}}', '{"a": {"$eq": {"b": 1}}}',
+    '{"a": {"$not": 1, "$x": 2}}', '{"$gt": 1}',
 ]  # fmt: skip
 
 

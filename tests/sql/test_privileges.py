@@ -69,9 +69,13 @@ def test_row_security_on_documents_hides_them_from_a_search(db, manual, role, co
     assert len(rows) == 5 and ("vacuum",) not in rows
 
 
-@pytest.mark.parametrize("function", ["lore.search", "lore.ask", "lore.add_many", "lore.remove", "lore.create_collection"])
+@pytest.mark.parametrize(
+    "function", ["lore.search", "lore.ask", "lore.add_many", "lore.remove", "lore.create_collection"]
+)
 def test_functions_run_with_the_callers_rights(db, function):
-    assert db.execute("SELECT bool_or(prosecdef) FROM pg_proc WHERE oid::regproc::text = %s", [function]).fetchone() == (False,)
+    assert db.execute(
+        "SELECT bool_or(prosecdef) FROM pg_proc WHERE oid::regproc::text = %s", [function]
+    ).fetchone() == (False,)
 
 
 def test_a_function_in_the_way_of_the_search_path_is_not_called(db, manual, role, connect):
