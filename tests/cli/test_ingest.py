@@ -135,12 +135,12 @@ def test_a_load_that_is_stopped_goes_on_where_it_was(start, pglore, tmp_path, db
     assert (rest["unchanged"], rest["added"], rest["failed"]) == (kept, total - kept, [])
 
 
-def write_many(folder: Path, count: int = 400) -> int:
-    """Documents enough for several seconds of work; their number."""
+def write_many(folder: Path, count: int = 300) -> int:
+    """Documents enough for several batches; their number."""
     words = ["table", "index", "vacuum", "role", "backup", "query", "row", "page", "lock", "plan", "cost", "buffer"]
     choose = random.Random(1)
     for number in range(count):
-        sentences = (" ".join(choose.choices(words, k=12)).capitalize() + "." for _ in range(25))
+        sentences = (" ".join(choose.choices(words, k=12)).capitalize() + "." for _ in range(6))
         (folder / f"{number:03}.txt").write_text(f"Page {number}. " + " ".join(sentences))
     return count
 
