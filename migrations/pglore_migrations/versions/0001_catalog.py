@@ -33,7 +33,7 @@ COMMENT ON COLUMN lore_data.collections.chunk_size IS 'Most tokens of a chunk, w
 COMMENT ON COLUMN lore_data.collections.keyword IS
     'What its keyword index is: bm25 (extension pg_textsearch) or tsvector.';
 
--- Unlogged on purpose: a crash empties it, and BM25 indexes, which do not survive a crash, are then known to be unsound.
+-- Unlogged on purpose: a crash empties it, and BM25 indexes, which do not survive one, are then known to be unsound.
 CREATE UNLOGGED TABLE lore_data.keyword_indexes (
     collection_id bigint PRIMARY KEY REFERENCES lore_data.collections ON DELETE CASCADE,
     server_start  timestamptz NOT NULL
