@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("docs/how-to/*.md"))]
+FOLDERS = ["docs/*.md", "docs/how-to/*.md", "docs/explanation/*.md", "docs/reference/filter.md"]
+PAGES = [ROOT / "README.md", *(page for pages in FOLDERS for page in sorted(ROOT.glob(pages)))]
 BLOCK = re.compile(r"^```(sql|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#]+)")
 
