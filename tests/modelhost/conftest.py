@@ -106,13 +106,20 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
+def cache(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where converted models are kept from one run of the tests to the next: converting takes ten seconds."""
+    if kept := getattr(pytestconfig, "cache", None):
+        return Path(kept.mkdir("models"))
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def running(cache: Path) -> Iterator[Running]:
     """A host of this checkout for a data directory of its own, with the model loaded."""
     with tempfile.TemporaryDirectory(prefix="pglore-") as name:
         folder = Path(name)
         (folder / "pglore").mkdir(mode=0o700)
         (folder / "postmaster.pid").write_text(f"{os.getpid()}\n")
-        cache = Path(tempfile.gettempdir()) / f"pglore-test-cache-{os.geteuid()}"
         settings = folder / "pglore" / "host.json"
         settings.write_text(json.dumps({"cache": str(cache)}))
         command = [sys.executable, "-m", "pglore_host", "--data-directory", str(folder), "--foreground"]

@@ -1,9 +1,7 @@
 """A model: engines agree with each other, a damaged cache is made anew, and a failing text fails alone."""
 
 import asyncio
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +14,6 @@ from pglore_host.model import Model
 from pglore_host.tokenizer import ModelTokenizer
 
 TEXTS = ["how do I shrink a table?", "x", "reclaim disk space " * 30, "Ünïcödé 漢字", "a b c " * 80]
-
-
-@pytest.fixture(scope="module")
-def cache() -> Path:
-    """The cache that the running host of these tests fills."""
-    return Path(tempfile.gettempdir()) / f"pglore-test-cache-{os.geteuid()}"
 
 
 def loaded(model_folder: Path, cache: Path, **values) -> Model:
