@@ -41,6 +41,7 @@ DECLARE
     rest   text := answer;
     done   text := '';
     mark   text;
+    said   text;
     place  integer;
     c      record;
 BEGIN
@@ -50,12 +51,12 @@ BEGIN
         LEFT JOIN lore._citations(generated, passages) AS n ON n.source = (g.citation ->> 'source')::integer AND n.quote = g.citation ->> 'quote'
         ORDER BY g.ordinal LOOP
         mark := format('[%s]', c.citation ->> 'source');
-        -- Behind the statement, whose words may hold such a mark themselves.
-        place := greatest(strpos(rest, (c.citation ->> 'quote') || ' ' || mark) + length(c.citation ->> 'quote') + 1, strpos(rest, mark));
         CONTINUE WHEN strpos(rest, mark) = 0;
-        IF substr(rest, place, length(mark)) <> mark THEN
-            place := strpos(rest, mark);
-        END IF;
+        -- Behind the statement, whose words may hold such a mark themselves.
+        said := coalesce(c.citation ->> 'text', c.citation ->> 'quote');
+        place := CASE WHEN strpos(rest, said || ' ' || mark) > 0 THEN strpos(rest, said || ' ' || mark) + length(said) + 1
+                      WHEN strpos(rest, said || mark) > 0 THEN strpos(rest, said || mark) + length(said)
+                      ELSE strpos(rest, mark) END;
         done := done || left(rest, place - 1) || CASE WHEN c.n IS NOT NULL THEN format('[%s]', c.n) ELSE '' END;
         rest := substr(rest, place + length(mark));
     END LOOP;

@@ -73,7 +73,9 @@ def weigh(question: str, found: list[Passage], states: Mapping[str, tuple[np.nda
     coverage = (own + both) / 2
     kind = expected(question)
     form = [
-        EXPECTED * meets(kind, passage.text, question) + FIRST_SOURCE / (1 + passage.source) - faults(passage.text)
+        EXPECTED * meets(kind, passage.text, question)
+        + FIRST_SOURCE / (1 + passage.source)
+        - faults(passage.text, bool(passage.example))
         for passage in found
     ]
     return Evidence(late + COVERAGE * coverage + np.array(form), late, coverage, cosine)

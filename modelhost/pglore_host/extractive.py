@@ -94,12 +94,14 @@ def _answer(plan: Plan, picked: list[int], max_tokens: int | None) -> Generated:
     for index in picked:
         passage = plan.passages[index]
         source = plan.sources[passage.source]
-        shown = passage.text if room is None else _cut(passage.text, room)
+        whole = f"{passage.text}\n{passage.example}\n" if passage.example else passage.text
+        shown = whole if room is None else _cut(whole, room)
         if shown:
             quote = source.text[passage.start : passage.end]
-            parts.append(shown if source.number is None else f"{shown} [{source.number}]")
+            mark = "" if source.number is None else f"{'' if shown.endswith(chr(10)) else ' '}[{source.number}]"
+            parts.append(shown + mark)
             citations.append(Citation(source.number or 1, quote, passage.start, passage.end, shown))
-        if shown != passage.text:
+        if shown != whole:
             return Generated(" ".join(parts), citations, "length")
         if room is not None:
             room -= len(_TOKEN.findall(shown))

@@ -9,12 +9,18 @@ from .boilerplate import is_boilerplate, is_link_list
 
 _SPACE = re.compile(r"[\s\u200b\u00ad\ufeff]+")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_BLOCKS = frozenset(re.findall(r"\S+", """
+_BLOCKS = frozenset(
+    re.findall(
+        r"\S+",
+        """
     p div section article main header aside figure figcaption blockquote address center details summary fieldset
     legend hgroup body dl ul ol caption
-"""))
+""",
+    )
+)
 # A heading of one of these words names a remark, not a section.
 _REMARKS = frozenset(["note", "notes", "tip", "warning", "caution", "important", "danger", "attention", "hint"])
+_PERMALINKS = frozenset(("#", "\u00a7", "\u00b6"))
 _LAYOUT = frozenset(("table", "h1", "h2", "h3", "h4", "h5", "h6"))
 
 
@@ -64,6 +70,8 @@ class PageWriter:
             self._inline.append(node.text_content or "")
             return True
         if is_boilerplate(node) or (tag == "header" and not _holds_title(node)):
+            return False
+        if tag == "a" and node.text(strip=True) in _PERMALINKS:
             return False
         if tag in _HEADINGS:
             self._flush()

@@ -1,7 +1,7 @@
 """Passages: the pieces of a source that an answer can be made of: sentences, list items, rows of tables."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import sentences
 from .blocks import Block, blocks
@@ -17,32 +17,43 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One passage: source (index into the sources), its span there, the text to show, and the text it is read after."""
+    """One passage: source (index into the sources), its span there, and its text as it is shown.
+
+    context  the text it is read after: what precedes it in its paragraph, the lead of its list, else the heading
+    example  the code that it announces ("for example:") and that is shown after it, within the span
+    """
 
     source: int
     start: int
     end: int
     text: str
-    context: str  # what precedes it in its paragraph, the lead of its list, else the heading
+    context: str
+    example: str = ""
 
 
 def passages(text: str, source: int) -> list[Passage]:
     """The passages of one source in order; headings and code are none."""
     found: list[Passage] = []
     heading = lead = ""
+    announcing = False  # the last passage ends with a colon, and nothing stands between
     first = _after_broken_code(text)
     for block in blocks(" " * first + text[first:]):
         if block.kind == "heading":
             heading, lead = block.title, ""
-        elif block.kind in ("text", "item", "table"):
+        elif block.kind == "code" and announcing and block.end - block.start <= LONGEST:
+            example = _FENCE.sub("", text[block.start : block.end]).strip("\n")
+            found[-1] = replace(found[-1], end=block.end, example=example)
+        announcing = False
+        if block.kind in ("text", "item", "table"):
             before = lead if block.kind == "item" and lead else heading
             for start, end in _spans(text, block):
                 shown = display(text[start:end], block.kind)
                 if len(_LETTER.findall(shown)) >= 3:
                     found.append(Passage(source, start, end, shown, before))
                     before = shown
+                    announcing = shown.endswith(":")
             if block.kind == "text":
-                lead = before if before.endswith(":") else ""
+                lead = before if announcing else ""
     return found
 
 

@@ -14,7 +14,7 @@ _CODE = 0.08  # share of symbols among a text's characters
 _SHORT = 4  # words
 
 # What a fault costs, against 1 for a passage that says all that is asked.
-_ASKS, _IS_CODE, _POINTS, _LEADS_ON, _IS_SHORT, _IS_ASIDE = 0.15, 0.12, 0.06, 0.05, 0.03, 0.02
+_ASKS, _IS_CODE, _POINTS, _LEADS_ON, _IS_SHORT, _IS_ASIDE = 0.15, 0.12, 0.06, 0.05, 0.08, 0.02
 
 
 def symbols(text: str) -> float:
@@ -28,13 +28,13 @@ def is_code(text: str) -> bool:
     return share > _CODE or (text.rstrip().endswith((";", "{", "}")) and share > 0.02)
 
 
-def faults(text: str) -> float:
-    """What keeps a passage from being a good sentence of an answer, from 0 (nothing)."""
+def faults(text: str, example: bool = False) -> float:
+    """What keeps a passage from being a good sentence of an answer, from 0 (nothing); example: code follows it."""
     return (
         _ASKS * text.endswith("?")
         + _IS_CODE * is_code(text)
         + _POINTS * bool(_POINTER.match(text))
-        + _LEADS_ON * text.endswith(":")
+        + _LEADS_ON * (text.endswith(":") and not example)
         + _IS_SHORT * (text.count(" ") < _SHORT - 1)
         + _IS_ASIDE * text.startswith("(")
     )

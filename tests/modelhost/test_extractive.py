@@ -148,6 +148,17 @@ def test_a_passage_is_read_after_what_precedes_it():
     assert found[1].context == found[0].text
 
 
+def test_code_that_a_sentence_announces_is_shown_with_it(link):
+    source = (
+        "Ordinary text. To rewrite the table, run:\n\n"
+        "```\nVACUUM FULL mytable;\n-- or\nCLUSTER mytable;\n```\n\nThen wait."
+    )
+    found = link.call("generate", prompt=ask("How do I rewrite a table?", source))
+    assert "run:\nVACUUM FULL mytable;\n-- or\nCLUSTER mytable;\n[1]" in found["text"]
+    first = max(found["citations"], key=lambda citation: len(citation["quote"]))
+    assert source[first["start"] : first["end"]] == first["quote"] and first["quote"].endswith("```")
+
+
 def test_a_passage_has_no_marks_of_markdown():
     assert display("The **bold** and [linked](http://x)\n text", "text") == "The bold and linked text"
 
