@@ -24,7 +24,7 @@ DECLARE
     by_key boolean := mode <> 'vector';
     parts  text[] := '{}';
     first  text := CASE mode WHEN 'hybrid' THEN 'score' ELSE mode || '_score' END;  -- of the order before reranking
-    score  text := CASE WHEN rerank IS NOT NULL THEN 'rerank_score' ELSE first END;
+    score  text := CASE WHEN rerank IS NOT NULL THEN 'final_score' ELSE first END;
     found  text := CASE mode WHEN 'hybrid' THEN 'supported' ELSE 'fused' END;
     z      text := 'coalesce((%1$s - avg(%1$s) OVER ()) / nullif(stddev_pop(%1$s) OVER (), 0), 0)';
 BEGIN
@@ -81,13 +81,18 @@ BEGIN
     SELECT p.*, r.score AS rerank_score
     FROM lore.rerank(%s, (SELECT array_agg(text ORDER BY place) FROM pool), %s) AS r
     JOIN pool AS p ON p.place = r.ordinal
-)$sql$, first, found, c.chunks, c.documents, greatest(50, k), query,
-            CASE rerank WHEN 'default' THEN 'NULL' ELSE quote_literal(rerank) END);
+    ORDER BY p.id
+), final AS MATERIALIZED (
+    SELECT id, document_id, key, ordinal, vector_score, keyword_score, fusion_score, rerank_score, %s AS final_score
+    FROM reranked
+)$sql$, first, found, c.chunks, c.documents, greatest(50, k), query, CASE rerank WHEN 'default' THEN 'NULL' ELSE quote_literal(rerank) END,
+            -- The reranker has its say beside the stages before it: alone it does worse than they do.
+            format('%s + %s * %s', format(z, first), lore._weight('rerank'), format(z, 'rerank_score')));
     END IF;
     parts := parts || format($sql$best AS (
     SELECT *, row_number() OVER (PARTITION BY document_id ORDER BY %s DESC, ordinal) AS of_document
     FROM %s
-)$sql$, score, CASE WHEN rerank IS NULL THEN found ELSE 'reranked' END);
+)$sql$, score, CASE WHEN rerank IS NULL THEN found ELSE 'final' END);
     RETURN format($sql$WITH %s
 SELECT (row_number() OVER (ORDER BY b.%2$s DESC, b.key, b.ordinal))::integer AS rank,
        b.key, b.id AS chunk_id, b.ordinal, c.heading, c.content, c.span, d.metadata,
