@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @database
 def command(check: bool, downgrade: bool, yes: bool, dsn: str | None, as_json: bool) -> None:
-    """Make or update the extension and the catalog.
+    """Make the extension and the catalog, or update the catalog.
 
     Running it again does no harm. Needs pglore[catalog].
 

@@ -66,7 +66,7 @@ class Load:
                     tasks.create_task(self.read(reader, files, queue))
                     for adder in adders:
                         tasks.create_task(self.add(adder.collection(self.collection), queue))
-            except* Exception as group:
+            except ExceptionGroup as group:
                 raise next(leaves(group)) from None
         return self.progress
 

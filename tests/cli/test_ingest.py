@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -68,20 +69,56 @@ def test_bad_files_are_reported_and_skipped_and_the_exit_code_says_so(pglore, fo
     assert [one["key"] for one in failed] == ["unreadable.md", "binary.html", "empty.txt"]
 
 
-def test_a_document_that_the_server_refuses_does_not_harm_the_others_of_its_batch(pglore, folder, db):
-    pglore("ingest", folder / "vacuum.html")
-    db.execute("""
+def refuse(db, key: str, code: str) -> None:
+    """Let the collection "documents" raise an error for a document."""
+    db.execute(f"""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            IF NEW.key = 'admin/backup.md' THEN PERFORM lore._raise('LO102', 'too long', 'split it'); END IF;
+            IF NEW.key = '{key}' THEN PERFORM lore._raise('{code}', 'not this one', 'change it'); END IF;
             RETURN NEW;
         END $$;
         CREATE TRIGGER refuse BEFORE INSERT ON lore_data."documents_documents"
             FOR EACH ROW EXECUTE FUNCTION refuse()""")
+
+
+def test_a_document_that_the_server_refuses_does_not_harm_the_others_of_its_batch(pglore, folder, db):
+    pglore("ingest", folder / "vacuum.html")
+    refuse(db, "admin/backup.md", "LO102")
     result = pglore("ingest", folder)
     assert result.exit_code == 1
-    assert "Skipped admin/backup.md: too long (split it)" in result.stderr
+    assert "Skipped admin/backup.md: not this one (change it)" in result.stderr
     assert set(contents(db)) == {"vacuum.html", "admin/roles.txt"}
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("LO302", 75), ("LO204", 1), ("42501", 1)])
+def test_an_error_that_skipping_does_not_help_ends_the_load(pglore, folder, db, monkeypatch, code, exit_code):
+    monkeypatch.setattr("pglore_cli.load.PATIENCE_S", (0.01,))
+    pglore("ingest", folder / "vacuum.html")
+    refuse(db, "admin/backup.md", code)
+    result = pglore("ingest", folder)
+    assert result.exit_code == exit_code
+    assert f"Error: not this one ({code})" in result.stderr
+
+
+def test_a_busy_server_is_asked_again(pglore, folder, db, monkeypatch):
+    monkeypatch.setattr("pglore_cli.load.PATIENCE_S", (0.5,) * 20)
+    pglore("ingest", folder / "vacuum.html")
+    refuse(db, "admin/backup.md", "LO302")
+    heal = threading.Timer(1, db.execute, ['DROP TRIGGER refuse ON lore_data."documents_documents"'])
+    heal.start()
+    result = pglore("ingest", folder)
+    heal.join()
+    assert result.exit_code == 0
+    assert len(contents(db)) == 3
+
+
+def test_a_writer_loads_into_a_collection_that_it_may_not_make(loaded, folder, role, dsn):
+    writer = f"{dsn} user={role('lore_writer')}"
+    (folder / "new.md").write_text("# New\n\nA new page.")
+    assert "1 added" in loaded("ingest", folder, "--dsn", writer).stdout
+    refused = loaded("ingest", folder, "-c", "other", "--dsn", writer)
+    assert refused.exit_code == 1
+    assert "lore_admin" in refused.stderr
 
 
 def test_a_folder_without_documents_is_told(pglore, tmp_path):
