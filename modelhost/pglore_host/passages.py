@@ -40,8 +40,7 @@ def passages(text: str, source: int) -> list[Passage]:
     for block in blocks(" " * first + text[first:]):
         if block.kind == "heading":
             heading, lead = block.title, ""
-        elif block.kind == "code" and announcing and block.end - block.start <= LONGEST:
-            example = _FENCE.sub("", text[block.start : block.end]).strip("\n")
+        elif block.kind == "code" and announcing and (example := _example(text[block.start : block.end])):
             found[-1] = replace(found[-1], end=block.end, example=example)
         announcing = False
         if block.kind in ("text", "item", "table"):
@@ -65,6 +64,12 @@ def _after_broken_code(text: str) -> int:
     before = text[: fence.start()].rstrip()
     last = before[before.rfind("\n\n") + 1 :].strip()
     return fence.end() if last and (is_code(last) or last[-1] not in ".:!?)") else 0
+
+
+def _example(code: str) -> str:
+    """A code block without its fences; nothing if it is long, or cut off by the end of the source."""
+    whole = len(code) <= LONGEST and len(_FENCE.findall(code)) > 1
+    return _FENCE.sub("", code).strip("\n") if whole else ""
 
 
 def _spans(text: str, block: Block) -> list[tuple[int, int]]:
