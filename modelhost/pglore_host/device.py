@@ -1,6 +1,7 @@
 """Devices: what there is, what is chosen, and why; found without importing torch, which takes seconds."""
 
 import ctypes
+import functools
 import importlib.util
 import platform
 import sys
@@ -67,17 +68,19 @@ def _cpu(settings: Settings, why: str) -> Device:
     return Device("cpu", engine, dtype, why)
 
 
-def cpu_flags() -> set[str]:
+@functools.cache
+def cpu_flags() -> frozenset[str]:
     """Instruction sets of this CPU as Linux names them; empty elsewhere."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith(("flags", "Features")):
-                return set(line.partition(":")[2].split())
+                return frozenset(line.partition(":")[2].split())
     except OSError:
         pass
-    return set()
+    return frozenset()
 
 
+@functools.cache
 def _cuda_devices() -> int:
     """Number of GPUs the NVIDIA driver shows to this process."""
     try:

@@ -38,5 +38,6 @@ class HostError(Exception):
         self.code, self.message, self.hint = code, message, hint or HINTS.get(code)
 
     def as_dict(self) -> dict[str, str | None]:
-        """The error as a reply carries it."""
-        return {"code": self.code, "message": self.message, "hint": self.hint}
+        """The error as a reply carries it: what neither JSON nor jsonb can hold is left out."""
+        message = self.message.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+        return {"code": self.code, "message": message, "hint": self.hint}

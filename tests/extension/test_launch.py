@@ -187,6 +187,27 @@ def test_a_host_json_of_another_account_is_refused(folder):
     assert error["code"] == "LO301" and "not the server's own" in error["message"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+def test_a_host_of_another_account_is_not_talked_to(folder):
+    listen = f"""
+import os, socket, time
+server = socket.socket(socket.AF_UNIX)
+server.bind({str(folder / "pglore" / "host.sock")!r})
+os.setuid(65534)
+server.listen()
+print("ready", flush=True)
+time.sleep(60)
+"""
+    impostor = subprocess.Popen([sys.executable, "-c", listen], stdout=subprocess.PIPE, text=True)
+    try:
+        assert impostor.stdout.readline() == "ready\n"
+        error = call(folder)
+        assert error["code"] == "LO301" and "another account" in error["message"]
+    finally:
+        impostor.kill()
+        impostor.wait()
+
+
 def test_a_setting_that_is_not_allowed_ends_the_start_with_the_reason_in_the_log(folder):
     settings(folder, device="tpu")
     assert call(folder)["code"] == "LO301"

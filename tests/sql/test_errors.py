@@ -55,7 +55,8 @@ def settings(db, host, data_directory):
 
     def use(**values) -> None:
         host.kill()
-        own.write_text(json.dumps({**usual, **values}))
+        changed = {key: value(usual.get(key, {})) if callable(value) else value for key, value in values.items()}
+        own.write_text(json.dumps({**usual, **changed}))
         os.chown(own, data_directory.stat().st_uid, -1)
         own.chmod(0o600)
 
@@ -122,3 +123,15 @@ def test_a_full_queue_is_lo302_at_once(db, connect, settings):
         busy.cancel_safe()
         thread.join()
     assert db.execute("SELECT lore.embed('a short query') IS NOT NULL").fetchone() == (True,)
+
+
+def test_an_engine_that_is_not_installed_is_lo206(db, settings, tmp_path_factory):
+    stub = tmp_path_factory.mktemp("stub")
+    (stub / "openvino.py").write_text("raise ImportError('no openvino here')")
+    for folder in (stub, stub.parent, stub.parent.parent):  # the server's account reads it
+        folder.chmod(0o755)
+    settings(
+        engine="openvino", environment=lambda usual: {**usual, "PYTHONPATH": f"{stub}:{usual.get('PYTHONPATH', '')}"}
+    )
+    error = failure(db, "SELECT lore.embed('a')")
+    assert error.sqlstate == "LO206" and "no openvino here" in error.diag.message_primary
