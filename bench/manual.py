@@ -55,7 +55,7 @@ def main() -> None:
     chosen = options.parse_args()
     questions = common.lines(QUESTIONS)
     with common.connect() as db:
-        if not db.execute("SELECT FROM lore.collections WHERE name = %s", [chosen.collection]).fetchone():
+        if not db.execute("SELECT 1 FROM lore.collections WHERE name = %s", [chosen.collection]).fetchone():
             sys.exit(f"There is no collection {chosen.collection!r}: `make demo` loads the manual.")
         answered = ask(db, chosen.collection, questions)
         parts = {"all": answered} | {
