@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh"
 
 missing=()
-for name; do
+for name in $(printf '%s\n' "$@" | sort -u); do
     status=$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null || true)
     [ "$status" = installed ] || missing+=("$name")
 done

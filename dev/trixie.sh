@@ -19,7 +19,8 @@ mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
 echo "$type [signed-by=$keyring] $mirror trixie main" >"$apt/sources.list"
 get=(apt-get -q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State="$apt/state"
     -o Dir::State::Lists="$apt/state/lists" -o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$apt/cache"
-    -o APT::Sandbox::User= -o Acquire::Languages=none)
+    -o APT::Sandbox::User= -o Acquire::Languages=none -o APT::Update::Error-Mode=any)
+say "reading the package lists of $mirror trixie (PGLORE_DEBIAN_MIRROR names another archive)"
 logged apt-update "${get[@]}" update
 cd "$folder"
 if [ "$kind" = package ]; then
