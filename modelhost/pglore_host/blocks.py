@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from .sentences import stripped
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*\Z")
+_ATX = re.compile(r" {0,3}(#{1,6})(?![^ \t])")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^\r\n]*)\Z")
 _ITEM = re.compile(r"[ \t]*(?:[-*+\u2022]|\d{1,9}[.)])[ \t]+\S")
-_RULE = re.compile(r" {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
+_RULE = re.compile(r" {0,3}(?:(?:-[ \t]*+){3,}+|(?:\*[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)\Z")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*\Z")
-_INLINE = re.compile(r"(\*\*|__|`)(.+?)\1|!?\[([^\]]*)\]\([^)\s]*\)")
+_INLINE = re.compile(r"(\*\*|__|`)(.{1,300}?)\1|!?\[([^\]]{0,300})\]\([^)\s]{0,2000}\)")
+_TITLE = 500  # characters of a heading that are kept as its title
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,21 @@ def has_headings(text: str) -> bool:
         mark = line.lstrip(" ")[:1]
         if mark in ("`", "~"):
             fence = _fence_after(fence, line)
-        elif mark == "#" and not fence and (heading := _ATX.match(line)) and heading.group(2):
+        elif mark == "#" and not fence and (heading := _ATX.match(line)) and _heading_words(line[heading.end() :]):
             return True
     return False
 
 
+def _heading_words(text: str) -> str:
+    """What stands behind the opening #s of a heading, without the closing ones."""
+    words = text.strip(" \t")
+    bare = words.rstrip("#")
+    return bare.rstrip(" \t") if not bare or bare[-1] in " \t" else words
+
+
 def plain(title: str) -> str:
     """A heading's words without Markdown's inline marks."""
+    title = title[:_TITLE]
     return " ".join(_INLINE.sub(lambda m: m.group(2) or m.group(3) or "", title).split())
 
 
@@ -99,7 +108,7 @@ class _Scanner:
             self.close()
         elif line.lstrip(" ").startswith("#") and (heading := _ATX.match(line)):
             self.close()
-            title = plain(heading.group(2) or "")
+            title = plain(_heading_words(line[heading.end() :]))
             self.emit(start, end, "heading", len(heading.group(1)), title)
         elif (
             self.kind == "text"

@@ -11,7 +11,8 @@ from .webpage import read
 _HTML = frozenset(("text/html", "application/xhtml+xml"))
 _MARKDOWN = frozenset(("text/markdown", "text/x-markdown"))
 _LOOKS_HTML = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*|<\?xml.*?\?>\s*)*<(?:!doctype\s+html|html|head|body|title|meta|h[1-6]|p|div|article|section|table|ul|ol|dl|pre)\b",
+    rb"(?:\xef\xbb\xbf)?(?:\s++|<!--(?>.*?-->)|<\?xml(?>.*?\?>))*+"
+    rb"<(?:!doctype\s+html|html|head|body|title|meta|h[1-6]|p|div|article|section|table|ul|ol|dl|pre)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)

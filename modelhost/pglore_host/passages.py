@@ -9,7 +9,7 @@ from .readability import is_code
 
 LONGEST = 600  # characters of one passage
 _BULLET = re.compile(r"(?:[-*+\u2022]|\d{1,9}[.)])[ \t]+")
-_MARKUP = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1|!?\[([^\]\n]*)\]\((?:[^()\s]*)\)")
+_MARKUP = re.compile(r"(\*\*|__)(?=\S)(.{1,300}?)(?<=\S)\1|!?\[([^\]\n]{0,300})\]\([^()\s]{0,2000}\)")
 _SEPARATOR = re.compile(r"[\s|:-]*\Z")
 _FENCE = re.compile(r"^ {0,3}(?:`{3,}|~{3,})[ \t]*(\S*)[^\n]*$", re.MULTILINE)
 _LETTER = re.compile(r"[^\W\d_]")
@@ -78,7 +78,8 @@ def _spans(text: str, block: Block) -> list[tuple[int, int]]:
         rows = sentences.lines(text, block.start, block.end)
         if len(rows) > 1 and _SEPARATOR.match(text[slice(*rows[1])]):  # a head and the line under it
             rows = rows[2:]
-        return [row for row in rows if not _SEPARATOR.match(text[slice(*row)])]
+        cut = [sentences.stripped(text, start, min(end, start + LONGEST)) for start, end in rows]
+        return [row for row in cut if not _SEPARATOR.match(text[slice(*row)])]
     start = block.start
     if block.kind == "item" and (bullet := _BULLET.match(text, start, block.end)):
         start = bullet.end()

@@ -1,6 +1,7 @@
 """The extractive generator: the right sentences, exact citations, honest refusals, whatever the sources say."""
 
 import random
+import time
 
 import numpy as np
 import pytest
@@ -207,6 +208,14 @@ def test_words_are_compared_by_their_stems():
 def test_coverage_is_the_share_of_the_questions_words():
     assert coverage("red apple", ["a red apple", "red", "none"])[0] == pytest.approx(1)
     assert coverage("the of", ["x"]) == [0.0]
+
+
+@pytest.mark.parametrize("piece", ["[", "**a", "| a ", "a. ", "word ", "__", "```\n", "See ", '<source id="1">'])
+def test_a_prompt_of_half_a_million_of_anything_is_planned_in_seconds(piece):
+    began = time.monotonic()
+    plan = extractive.plan(ask("What is a word?", piece * (500_000 // len(piece))))
+    assert len(plan.units) <= 150
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -145,6 +145,12 @@ def test_the_character_set_is_the_one_declared(document, mime):
     assert parse(document, mime).content == "caf\u00e9"
 
 
+def test_comments_without_end_are_told_from_html_in_time():
+    began = time.monotonic()
+    assert parse(b"<!---->" * 500 + b"x").content.endswith("x")
+    assert time.monotonic() - began < 2
+
+
 def test_markdown_keeps_its_text_and_gives_its_front_matter():
     found = parse(b'---\ntitle: "My page"\nauthor: Ann\nsecret: x\n---\n\n# Heading\r\n\r\ntext\n')
     assert (found.title, found.content, found.metadata) == ("My page", "# Heading\n\ntext", {"author": "Ann"})

@@ -111,3 +111,23 @@ def test_a_fence_is_closed_only_by_one_as_long():
 def test_only_a_heading_outside_code_makes_a_text_markdown():
     assert has_headings("x\n# Title\n")
     assert not has_headings("```\n# comment\n```\n#hashtag\n#\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# a" + " " * 200_000 + "b",
+        "# " + "[" * 200_000,
+        "#" + " #" * 100_000,
+        "- " * 100_000 + "x",
+        "# " + "**a" * 70_000,
+    ],
+)
+def test_lines_made_to_be_slow_take_linear_time(line):
+    began = time.monotonic()
+    assert blocks(line) and has_headings(line) == (line[:2] == "# ")
+    assert time.monotonic() - began < 5
+
+
+def test_closing_marks_are_no_part_of_a_heading():
+    assert [block.title for block in blocks("# a ##\n\n# b#\n\n## ##\n\n#c")] == ["a", "b#", "", ""]
