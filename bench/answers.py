@@ -66,7 +66,8 @@ def main() -> None:
     options.add_argument("--limit", type=int, help="only this many questions")
     chosen = options.parse_args()
     data, other, collection = common.beir("xquad-en"), common.beir("cranfield"), "bench_xquad-en"
-    del data.queries[chosen.limit :]
+    if chosen.limit is not None:
+        del data.queries[chosen.limit :]
     with common.connect() as db:
         common.fill(db, collection, data.documents, fresh=chosen.fresh)
         own = answered(db, collection, data, chosen.misses)
