@@ -1,6 +1,6 @@
 # pglore: what a developer types. The work is done by the scripts in dev/; `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help up down psql install lint test bench demo clean
+.PHONY: help up down psql install lint test bench docs demo clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -25,6 +25,9 @@ test:  ## run the tests on a server of their own: make test [ARGS='tests/sql -k 
 
 bench:  ## run one benchmark against the local server: make bench NAME=quality [ARGS=...]
 	@dev/bench.sh
+
+docs:  ## write the generated pages of docs/reference/ anew
+	@dsn=$$(dev/up.sh | tail -n 1) && .venv/bin/python docs/reference.py --dsn "$$dsn"
 
 demo:  ## load the PostgreSQL manual and ask it three questions
 	@dev/demo.sh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 def command(check: bool, downgrade: bool, yes: bool, dsn: str | None, as_json: bool) -> None:
     """Make the extension and the catalog, or update the catalog.
 
+    Where the server has pg_textsearch, that extension is made too, for BM25.
     Running it again does no harm. Needs pglore[catalog].
 
     \b
@@ -54,6 +56,7 @@ def command(check: bool, downgrade: bool, yes: bool, dsn: str | None, as_json: b
             tell(message, {"extension": version, "current": current}, as_json)
             sys.exit(0 if current else ERROR)
         create_extension(connection)
+        create_keyword_extension(connection)
         migrations.upgrade(connection)
         version = extension(connection)
         tell(f"Ready: extension pglore {version} and its catalog.", {"extension": version, "current": True}, as_json)
@@ -90,6 +93,16 @@ def create_extension(connection: Connection) -> None:
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile) as error:
         hint = "Install it into the server on the server's machine: make install PG_CONFIG=/path/to/pg_config."
         raise pglore.SetupError(str(error.diag.message_primary), sqlstate=error.sqlstate, hint=hint) from error
+
+
+def create_keyword_extension(connection: Connection) -> None:
+    """Make pg_textsearch where the server has it: new collections then rank words by BM25."""
+    import psycopg
+
+    # Nothing depends on it: where it is not preloaded or not allowed, collections use tsvector, and the doctor says so.
+    with contextlib.suppress(psycopg.Error):
+        if connection.execute("SELECT FROM pg_available_extensions WHERE name = 'pg_textsearch'").fetchone():
+            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_textsearch")
 
 
 def tell(message: str, value: dict[str, Any], as_json: bool) -> None:
