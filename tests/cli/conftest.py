@@ -63,5 +63,6 @@ def start(dsn: str) -> Callable[..., subprocess.Popen]:
 @pytest.fixture
 def loaded(pglore, folder) -> Callable[..., Result]:
     """`pglore` on a database whose collection "documents" holds the folder."""
-    assert pglore("ingest", folder).exit_code == 0
+    result = pglore("ingest", folder)
+    assert result.exit_code == 0, result.stderr
     return pglore
