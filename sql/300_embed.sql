@@ -56,7 +56,12 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    most  constant integer := 100000;       -- texts in a call: what comes of more does not fit a value
+    slice constant integer := 5000;         -- texts at a time: bounds the memory of the backend
+    count constant integer := cardinality(inputs);
+    low   constant integer := array_lower(inputs, 1);
     reply lore._vectors;
+    found lore._vectors.vectors%TYPE;
 BEGIN
     IF inputs IS NULL THEN
         RETURN NULL;
@@ -65,14 +70,22 @@ BEGIN
         PERFORM lore._raise('LO103', format('the array of texts has %s dimensions', array_ndims(inputs)),
                             'Pass a one-dimensional array.');
     END IF;
-    reply := lore._embed(inputs, model, input_type);
-    IF reply.error IS NOT NULL THEN
-        PERFORM lore._check(reply.error);
+    IF count > most THEN
+        PERFORM lore._raise('LO102', format('an array of %s texts is over the limit of %s', count, most),
+                            'Embed in several statements, some thousand texts in each.');
     END IF;
-    IF reply.notice IS NOT NULL THEN
-        RAISE NOTICE '%', reply.notice;
-    END IF;
-    RETURN reply.vectors;
+    FOR done IN 0 .. greatest(count - 1, 0) BY slice LOOP
+        reply := lore._embed(CASE WHEN count <= slice THEN inputs ELSE inputs[low + done:low + done + slice - 1] END,
+                             model, input_type);
+        IF reply.error IS NOT NULL THEN
+            PERFORM lore._check(reply.error);
+        END IF;
+        IF reply.notice IS NOT NULL THEN
+            RAISE NOTICE '%', reply.notice;
+        END IF;
+        found := found || reply.vectors;
+    END LOOP;
+    RETURN found;
 END
 $$;
 

@@ -77,6 +77,22 @@ def test_an_array_with_other_bounds_is_read_whole(db):
     assert db.execute("SELECT cardinality(lore.embed('[5:6]={a,b}'::text[]))").fetchone() == (2,)
 
 
+def test_an_array_that_is_sent_in_slices_keeps_its_order(db):
+    """5,000 texts go at a time; NULLs cost nothing, so that a few texts at the borders tell."""
+    row = db.execute(
+        """SELECT cardinality(v), v[1] IS NULL, array_positions(ARRAY(SELECT u IS NOT NULL FROM unnest(v) u), true),
+               (v[5000] OPERATOR(public.<=>) lore.embed('five')) < 0.001,
+               (v[11000] OPERATOR(public.<=>) lore.embed('eleven')) < 0.001
+        FROM lore.embed(ARRAY(SELECT CASE i WHEN 5000 THEN 'five' WHEN 5001 THEN 'more' WHEN 11000 THEN 'eleven' END
+                              FROM generate_series(1, 11000) i)) v"""
+    ).fetchone()
+    assert row == (11_000, True, [5000, 5001, 11_000], True, True)
+
+
+def test_an_array_of_too_many_texts_is_lo102_at_once(db):
+    raises(db, "LO102", "SELECT lore.embed(ARRAY(SELECT 'x' FROM generate_series(1, 100001)))")
+
+
 def test_a_long_text_is_read_in_windows_with_a_notice(db):
     notices: list = []
     db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
