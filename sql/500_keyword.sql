@@ -47,7 +47,8 @@ DECLARE
     wanted  tsquery;
 BEGIN
     -- Words from the rarest on while together they bring in few chunks, but until there are k; those left out still count in the
-    -- scores. So a natural question costs what its rare words cost, and no word has to match.
+    -- scores. So a natural question costs what its rare words cost, and no word has to match. Where even the rarest word stands in
+    -- more than 12,000 chunks, these are ranked.
     EXECUTE format($sql$
         SELECT array_agg(w.query), array_agg(w.weight), string_agg(w.query::text, ' | ') FILTER (WHERE w.running <= $3 OR w.running - w.chunks < $4)
         FROM (SELECT l.query, f.chunks, ln(1 + (a.chunks - f.chunks + 0.5::float8) / (f.chunks + 0.5)) AS weight,
@@ -62,10 +63,10 @@ BEGIN
     RETURN QUERY EXECUTE format($sql$
         SELECT m.id, 2.2 * (%s) AS score
         FROM (SELECT n.id, n.search, 1.2 * (0.25 + 0.75 * n.tokens / avg(n.tokens) OVER ())::float8 AS norm
-              FROM %s AS n WHERE n.search @@ $5%s) AS m
+              FROM (SELECT n.id, n.search, n.tokens FROM %s AS n WHERE n.search @@ $5%s LIMIT $6) AS n) AS m
         ORDER BY score DESC, m.id LIMIT $2$sql$,
         (SELECT coalesce(string_agg(format('$4[%s] * (1 - norm / (norm - 0.607927 + 0.607927 / greatest(1 - ts_rank(''{1,1,1,1}'', m.search, $3[%1$s]), 0.0001)))', i), ' + '), '0::float8')
-         FROM generate_subscripts(words, 1) AS i), c.chunks, replace(passing, '$2', '$1')) USING path, k, words, weights, wanted;
+         FROM generate_subscripts(words, 1) AS i), c.chunks, replace(passing, '$2', '$1')) USING path, k, words, weights, wanted, 4 * few;
 END
 $$;
 

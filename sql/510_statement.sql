@@ -74,7 +74,9 @@ BEGIN
         parts := parts || format($sql$pool AS MATERIALIZED (
     SELECT f.*, concat_ws(E'\n', d.metadata ->> 'title', c.heading, c.content) AS text,
            row_number() OVER (ORDER BY f.%s DESC, f.key, f.ordinal) AS place
-    FROM %s AS f JOIN %s AS c USING (id) JOIN %s AS d ON d.id = f.document_id
+    FROM (SELECT *, row_number() OVER (PARTITION BY document_id ORDER BY %s DESC, ordinal) AS of_document FROM %s) AS f
+    JOIN %s AS c USING (id) JOIN %s AS d ON d.id = f.document_id
+    WHERE f.of_document <= %s
     ORDER BY place
     LIMIT %s
 ), reranked AS MATERIALIZED (
@@ -85,7 +87,9 @@ BEGIN
 ), final AS MATERIALIZED (
     SELECT id, document_id, key, ordinal, vector_score, keyword_score, fusion_score, rerank_score, %s AS final_score
     FROM reranked
-)$sql$, first, found, c.chunks, c.documents, greatest(50, k), query, CASE rerank WHEN 'default' THEN 'NULL' ELSE quote_literal(rerank) END,
+)$sql$, first, first, found, c.chunks, c.documents,
+            -- Up to three chunks of a document, of which the reranker may prefer another; enough of them for k rows.
+            greatest(3, per_document), greatest(50, CASE WHEN per_document < 3 THEN 3 * k ELSE k END), query, CASE rerank WHEN 'default' THEN 'NULL' ELSE quote_literal(rerank) END,
             -- The reranker has its say beside the stages before it: alone it does worse than they do.
             format('%s + %s * %s', format(z, first), lore._weight('rerank'), format(z, 'rerank_score')));
     END IF;

@@ -110,6 +110,7 @@ def test_rows_of_one_document_are_limited_but_k_rows_come_back(db, keyword):
     rows = search(db, "pumps move water", k=5, per_document=2, candidates=20)
     assert keys(rows)[:2] == ["long", "long"] and len(rows) == 5 and keys(rows).count("long") == 2
     assert keys(search(db, "pumps move water", k=20, per_document=None)).count("long") == 20
+    assert len(search(db, "pumps move water", k=10, rerank="default")) == 10
 
 
 def test_reranking_adds_its_score_and_keeps_the_order_by_score(db, manual):
