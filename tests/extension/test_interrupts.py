@@ -173,3 +173,19 @@ def test_a_host_that_hangs_does_not_hold_a_statement_beyond_its_timeout(warm, co
     finally:
         os.kill(pid, signal.SIGCONT)
     assert warm.execute("SELECT lore.embed('abc') IS NOT NULL").fetchone() == (True,)
+
+
+def test_without_the_servers_flag_interrupts_are_heard_all_the_same(warm, connect):
+    """Where InterruptPending or libc's poll cannot be reached, the bridge sleeps in shorter slices and asks each time."""
+    busy = connect()
+    busy.execute("SELECT lore.tokens('load the bridge')")
+    busy.execute("DO LANGUAGE plpython3u 'import pglore_bridge.waits as waits; waits._poll = waits._pending = None'")
+    assert busy.execute("SELECT vector_dims(lore.embed('abc'))").fetchone() == (384,)
+    thread, raised = in_thread(busy, BULK.format(texts=3000))
+    until(lambda: not idle(warm))
+    asked = time.monotonic()
+    busy.cancel_safe()
+    thread.join(10)
+    assert raised[0][0].sqlstate == "57014"
+    assert raised[0][1] - asked < 0.5
+    until(lambda: idle(warm), 1.0)
