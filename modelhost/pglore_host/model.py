@@ -102,8 +102,8 @@ class Model:
         for number, ids in enumerate(await self.encode(texts, lane)):
             if not len(ids):
                 raise empty(number, len(texts))
+            check_windows(self.tokenizer.window_count(ids), WINDOW_LIMIT, len(texts[number]))
             parts = self.tokenizer.windows(ids)
-            check_windows(len(parts), WINDOW_LIMIT, len(texts[number]))
             windows += parts
             owners += [number] * len(parts)
             tokens += [len(part) for part in parts]

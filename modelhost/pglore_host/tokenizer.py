@@ -67,8 +67,12 @@ class ModelTokenizer:
 
     def windows(self, ids: np.ndarray) -> list[np.ndarray]:
         """Content ids cut into the fewest windows, of about equal size, each with the special tokens around it."""
-        count = max(1, -(-len(ids) // self.content_tokens))
-        return [np.concatenate((self._prefix, part, self._suffix)) for part in np.array_split(ids, count)]
+        parts = np.array_split(ids, self.window_count(ids))
+        return [np.concatenate((self._prefix, part, self._suffix)) for part in parts]
+
+    def window_count(self, ids: np.ndarray) -> int:
+        """Number of windows that content ids take."""
+        return max(1, -(-len(ids) // self.content_tokens))
 
 
 def check_windows(windows: int, limit: int, characters: int) -> None:

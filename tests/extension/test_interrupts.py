@@ -179,7 +179,7 @@ def test_without_the_servers_flag_interrupts_are_heard_all_the_same(warm, connec
     """Where InterruptPending or libc's poll cannot be reached, the bridge sleeps in shorter slices and asks each time."""
     busy = connect()
     busy.execute("SELECT lore.tokens('load the bridge')")
-    busy.execute("DO LANGUAGE plpython3u 'import pglore_bridge.waits as waits; waits._poll = waits._pending = None'")
+    busy.execute("DO LANGUAGE plpython3u 'from pglore_bridge import waits; waits._poll = waits._pending = None'")
     assert busy.execute("SELECT vector_dims(lore.embed('abc'))").fetchone() == (384,)
     thread, raised = in_thread(busy, BULK.format(texts=3000))
     until(lambda: not idle(warm))
