@@ -176,7 +176,7 @@ def test_a_host_that_hangs_does_not_hold_a_statement_beyond_its_timeout(warm, co
 
 
 def test_without_the_servers_flag_interrupts_are_heard_all_the_same(warm, connect):
-    """Where InterruptPending or libc's poll cannot be reached, the bridge sleeps in shorter slices and asks each time."""
+    """Where InterruptPending or poll cannot be reached, the bridge sleeps in shorter slices and asks each time."""
     busy = connect()
     busy.execute("SELECT lore.tokens('load the bridge')")
     busy.execute("DO LANGUAGE plpython3u 'from pglore_bridge import waits; waits._poll = waits._pending = None'")
