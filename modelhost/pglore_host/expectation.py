@@ -1,6 +1,7 @@
 """Expectation: what kind of answer a question asks for, and whether a passage holds something of that kind."""
 
 import re
+from functools import lru_cache
 
 from .lexical import stem
 
@@ -36,8 +37,15 @@ _NAME = re.compile(r"(?<=[\w,;:)\"'\u201d\u2014-] )[\"\u201c(]?([A-Z][\w'\u2019.
 _WORD = re.compile(r"\w+")
 
 
+_MEANING_ASKED = re.compile(
+    r"what (?:is|are|was|were|does|do|did) (?:(?:the|an?) )?(?P<term>[\w.-]+(?: [\w.-]+){0,3}?)"
+    r"(?: (?:do|mean|for|used for|stand for))?\s*\?*",
+    re.IGNORECASE,
+)
+
+
 def expected(question: str) -> str | None:
-    """number, time, name (of a person, a group or a place), or None where any words may answer."""
+    """number, time, name (of a person, a group or a place), meaning, or None where any words may answer."""
     asked = question.lower()
     if _NUMBER_ASKED.search(asked):
         return "number"
@@ -45,7 +53,7 @@ def expected(question: str) -> str | None:
         return "time"
     if _PERSON_ASKED.search(asked) or _PLACE_ASKED.search(asked):
         return "name"
-    return None
+    return "meaning" if _MEANING_ASKED.fullmatch(question.strip()) else None
 
 
 def meets(kind: str | None, passage: str, question: str) -> bool:
@@ -57,4 +65,16 @@ def meets(kind: str | None, passage: str, question: str) -> bool:
     if kind == "name":
         known = {stem(word) for word in _WORD.findall(question)}
         return any(stem((a or b).rstrip(".'\u2019-")) not in known for a, b in _NAME.findall(passage))
+    if kind == "meaning":
+        return bool(_explains(_MEANING_ASKED.fullmatch(question.strip())["term"]).match(passage))
     return True
+
+
+@lru_cache(maxsize=64)
+def _explains(term: str) -> re.Pattern[str]:
+    """How a passage begins that says what a term is: "A term (or so) is", "Term:", "Long form (term) is"."""
+    return re.compile(
+        rf"(?:the |an? )?(?:[\w -]{{1,40}}\()?{re.escape(term)}\)?(?: \([^)]{{1,60}}\))?"
+        r"(?: (?:is|are|was|were|means?|refers?|does|can be|consists?|provides?|allows?)\b|:| [\u2013\u2014-] )",
+        re.IGNORECASE,
+    )

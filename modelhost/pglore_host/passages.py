@@ -44,16 +44,27 @@ def passages(text: str, source: int) -> list[Passage]:
             found[-1] = replace(found[-1], end=block.end, example=example)
         announcing = False
         if block.kind in ("text", "item", "table"):
-            before = lead if block.kind == "item" and lead else heading
+            before = _before(text, block, heading, lead)
             for start, end in _spans(text, block):
                 shown = display(text[start:end], block.kind)
                 if len(_LETTER.findall(shown)) >= 3:
                     found.append(Passage(source, start, end, shown, before))
-                    before = shown
+                    before = before if block.kind == "table" else shown
                     announcing = shown.endswith(":")
             if block.kind == "text":
-                lead = before if announcing else ""
+                lead = before if before != heading else ""
     return found
+
+
+def _before(text: str, block: Block, heading: str, lead: str) -> str:
+    """The text that a block is read after; a table's head belongs to it."""
+    if block.kind == "text":
+        return heading
+    if block.kind == "item":
+        return lead or heading
+    rows = sentences.lines(text, block.start, block.end)
+    head = display(text[slice(*rows[0])], "table") if len(rows) > 1 and _SEPARATOR.match(text[slice(*rows[1])]) else ""
+    return " ".join(part for part in (lead or heading, head) if part)
 
 
 def _after_broken_code(text: str) -> int:

@@ -169,6 +169,11 @@ def test_no_passage_is_longer_than_a_paragraph():
     assert max(len(passage.text) for passage in found) <= LONGEST + 1
 
 
+def test_a_row_is_read_after_the_head_of_its_table():
+    rows = [passage for passage in passages(BACKUP, 0) if passage.text in ("custom archive: c", "directory: d")]
+    assert len(rows) == 2 and all(row.context.endswith("Format: Letter") for row in rows)
+
+
 def test_code_that_a_source_begins_in_is_no_passage():
     source = (
         "    total integer\n);\nSELECT 1;\n```\n\nThe table is made by the command above.\n\n```\nDROP TABLE t;\n```"
@@ -191,7 +196,9 @@ def test_what_does_not_read_well_alone_counts_less(text):
         ("When was it built?", "time", "It was built in 1901.", "It was built of stone."),
         ("Who built Rome?", "name", "It was built by Romulus.", "Rome was built slowly."),
         ("Where did Tesla live?", "name", "He lived in Prague.", "Tesla lived well."),
-        ("What is it?", None, "anything", None),
+        ("What is a tuple?", "meaning", "Tuple: A collection of attributes.", "Every tuple has a header."),
+        ("What does VACUUM do?", "meaning", "VACUUM (a command) is needed now and then.", "Run VACUUM often."),
+        ("Why is it so?", None, "anything", None),
     ],
 )
 def test_a_question_asks_for_a_kind_of_answer(question, kind, good, bad):
