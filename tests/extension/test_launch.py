@@ -92,6 +92,13 @@ def test_the_socket_and_its_folder_are_the_owners_alone(folder):
     assert (folder / "pglore" / "host.log").stat().st_mode & 0o077 == 0
 
 
+def test_a_host_may_open_as_many_connections_as_the_system_lets_it(folder):
+    settings(folder)
+    limits = Path(f"/proc/{call(folder)['pid']}/limits").read_text()
+    soft, hard = next(line.split()[3:5] for line in limits.splitlines() if line.startswith("Max open files"))
+    assert soft == hard
+
+
 def test_a_terminated_host_stops_in_order_and_the_next_call_starts_another(folder):
     settings(folder)
     first = call(folder)["pid"]
