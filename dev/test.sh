@@ -5,6 +5,12 @@
 
 "$checkout/dev/setup.sh"
 name=test-$$
+# A run that was killed left its server behind: its name holds the process id of that run.
+for folder in "$place"/test-*; do
+    if [ -e "$folder/pg_config" ] && [ ! -d "/proc/${folder##*-}" ]; then
+        "$checkout/dev/server.sh" remove "${folder##*/}"
+    fi
+done
 trap 'rc=$?; [ $rc = 0 ] || keep_logs; "$checkout/dev/server.sh" remove $name 9>&- || true; exit $rc' EXIT
 trap 'exit 130' INT TERM HUP
 
