@@ -57,8 +57,8 @@ BEGIN
         IF chunks IS NULL THEN
             EXECUTE format('SELECT count(*) FROM %s', c.chunks) INTO chunks;
         END IF;
-        EXIT WHEN candidates >= chunks;
-        candidates := least(candidates::bigint * 10, chunks);
+        EXIT WHEN greatest(candidates, k) >= chunks;
+        candidates := least(greatest(candidates, k)::bigint * 100, chunks);
     END LOOP;
     RETURN hits;
 END
