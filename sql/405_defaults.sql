@@ -64,7 +64,7 @@ CREATE FUNCTION lore._support(
 ) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT CASE part WHEN 'weight' THEN 0.3 WHEN 'chunks' THEN 3 WHEN 'missing' THEN 0.5 END $$;
+AS $$ SELECT CASE part WHEN 'weight' THEN 0.2 WHEN 'chunks' THEN 2 WHEN 'missing' THEN 0.5 END $$;
 
 COMMENT ON FUNCTION lore._support(text) IS
     'How a chunk gains from the other candidates of its document: the weight of their gains, how many of them count, and the share of its own gain that stands for each that a short document cannot have.';

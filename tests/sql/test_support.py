@@ -30,9 +30,9 @@ def test_the_score_is_the_gain_and_a_share_of_the_gains_of_the_documents_other_c
     weakest = min(row[3] for row in rows)
     for key, ordinal, score, fusion, _ in rows:
         gain = fusion - weakest
-        others = sorted((r[3] - weakest for r in rows if r[0] == key and r[1] != ordinal), reverse=True)[:3]
-        missing = max(0, 3 - (village[key] - 1))
-        assert score == pytest.approx(gain + 0.3 * (sum(others) + 0.5 * missing * gain))
+        others = sorted((r[3] - weakest for r in rows if r[0] == key and r[1] != ordinal), reverse=True)[:2]
+        missing = max(0, 2 - (village[key] - 1))
+        assert score == pytest.approx(gain + 0.2 * (sum(others) + 0.5 * missing * gain))
 
 
 def test_a_document_with_several_good_chunks_comes_before_one_with_a_single_as_good_chunk(db, keyword):
