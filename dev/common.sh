@@ -6,7 +6,7 @@ checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
 # Root's home is closed to the account the server runs under, so root's cache lies where every account can read it.
 if [ -n "${PGLORE_CACHE:-}" ]; then
-    cache=$PGLORE_CACHE
+    cache=$(realpath -m "$PGLORE_CACHE")
 elif [ "$(id -u)" = 0 ]; then
     cache=/var/cache/pglore
 else
@@ -14,7 +14,7 @@ else
 fi
 
 # Clusters, and root's virtual environment, are kept per checkout, so that two checkouts never disturb each other.
-place=$cache/checkouts/$(basename "$checkout")-$(printf %s "$checkout" | sha256sum | cut -c1-8)
+place=$cache/checkouts/$(basename "$checkout" | tr -c 'A-Za-z0-9._\n' -)-$(printf %s "$checkout" | sha256sum | cut -c1-8)
 
 # Not from PATH: a version manager's Python may be unreachable for the server's account, and lacks the headers PL/Python needs.
 python=/usr/bin/python3

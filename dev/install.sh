@@ -20,7 +20,7 @@ settings=${DESTDIR:-}$sharedir/pglore/host.json
 if [ -n "${HOST_PYTHON:-}" ]; then
     (cd / && "$HOST_PYTHON" -c 'import pglore_host') || die "$HOST_PYTHON has no pglore[host]: see docs/install.md"
     mkdir -p "$(dirname "$settings")"
-    printf '{"command": ["%s", "-m", "pglore_host"]}\n' "$HOST_PYTHON" >"$settings"
+    "$python" -c 'import json, sys; print(json.dumps({"command": [sys.argv[1], "-m", "pglore_host"]}))' "$HOST_PYTHON" >"$settings"
     chmod 644 "$settings"
     echo "$settings"
 elif [ ! -e "$settings" ]; then
