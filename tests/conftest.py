@@ -20,6 +20,9 @@ from pytest_postgresql.executors import NoopExecutor
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# A run in the background of a shell ignores Ctrl-C, and so would the programs that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class Server(NoopExecutor):
     """A server that is there already, without a template of its own: the test database is made from nothing."""
