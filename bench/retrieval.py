@@ -37,11 +37,15 @@ def measure(db: psycopg.Connection, collection: str, data: common.Dataset, varia
     }
 
 
-def run(db: psycopg.Connection, names: Iterable[str], variants: Iterable[str], *, fresh: bool) -> dict[str, Any]:
+def run(
+    db: psycopg.Connection, names: Iterable[str], variants: Iterable[str], *, fresh: bool, limit: int | None
+) -> dict[str, Any]:
     """Every variant on every data set."""
     result: dict[str, Any] = {}
     for name in names:
         data, collection = common.beir(name), f"bench_{name}"
+        if limit is not None:
+            del data.queries[limit:]
         seconds = common.fill(db, collection, data.documents, fresh=fresh)
         scores = {variant: measure(db, collection, data, VARIANTS[variant]) for variant in variants}
         common.table(
@@ -49,7 +53,7 @@ def run(db: psycopg.Connection, names: Iterable[str], variants: Iterable[str], *
             ["search", "nDCG@10", "recall@10", "p50 ms", "p95 ms"],
             [[variant, *score.values()] for variant, score in scores.items()],
         )
-        result[name] = {"load_s": seconds, **scores}
+        result[name] = {"queries": len(data.queries), "load_s": seconds, **scores}
     return result
 
 
@@ -57,10 +61,11 @@ def main() -> None:
     """Read the options, measure, print."""
     options = common.parser(__doc__ or "")
     options.add_argument("--dataset", choices=DATASETS, action="append", help="only this one (may be repeated)")
+    options.add_argument("--limit", type=int, help="only this many queries of each: reranking takes time")
     options.add_argument("--variant", choices=VARIANTS, action="append", help="only this one (may be repeated)")
     chosen = options.parse_args()
     with common.connect() as db:
-        result = run(db, chosen.dataset or DATASETS, chosen.variant or VARIANTS, fresh=chosen.fresh)
+        result = run(db, chosen.dataset or DATASETS, chosen.variant or VARIANTS, fresh=chosen.fresh, limit=chosen.limit)
         common.finish("retrieval", db, result)
 
 
