@@ -39,7 +39,7 @@ logged() {
 
 # locked NAME: wait until no other run of this step is under way; held until the script ends.
 locked() {
-    mkdir -p "$cache"
+    mkdir -p "$(dirname "$cache/$1")"
     exec 9>"$cache/$1.lock"
     if ! flock -n 9; then
         say "waiting for another run of the step $1"

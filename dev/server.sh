@@ -144,7 +144,7 @@ PYTHON
 start() {
     local source socket changed=no
     source=$("$checkout/dev/postgres.sh")
-    locked "server-$(basename "$place")-$name"
+    locked "checkouts/$(basename "$place")/$name"
     mkdir -p "$cluster"
     cd "$cluster"
     as_server test -x "$cluster" || die "the server's account cannot reach $cluster: set PGLORE_CACHE to a folder that every account can enter"
@@ -194,7 +194,7 @@ case $action in
     remove)
         stop
         if [ -L "$cluster/run" ]; then rm -rf "$(readlink "$cluster/run")"; fi
-        rm -rf "$cluster"
+        rm -rf "$cluster" "$cluster.lock"
         ;;
     *) die "dev/server.sh: no action '$action'" ;;
 esac

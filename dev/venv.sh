@@ -22,7 +22,7 @@ if [ "$(cat "$venv/pglore.stamp" 2>/dev/null || true)" = "$stamp" ]; then
     link
     exit 0
 fi
-locked "venv-$(basename "$place")"
+locked "checkouts/$(basename "$place")/venv"
 mkdir -p "$place" "$(dirname "$venv")"
 echo "$checkout" >"$place/checkout"
 
