@@ -64,4 +64,16 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
 fi
 say "installing the Python packages of constraints.txt"
 logged pip "${pip[@]}" install -q -c "$checkout/constraints.txt" -e "${checkout}[host,dev]"
+# What an earlier state of the checkout asked for goes, so that the environment is the same however it came about.
+unwanted=$("$venv/bin/python" - "$checkout/constraints.txt" <<'PYTHON'
+import re, sys
+from importlib.metadata import distributions
+normal = lambda name: re.sub(r"[-_.]+", "-", name).lower()
+wanted = {normal(line.partition("==")[0]) for line in open(sys.argv[1])} | {"pglore", "triton"}
+print(*{found.name for found in distributions() if not normal(found.name).startswith(("nvidia-", "cuda-"))
+        and normal(found.name) not in wanted})
+PYTHON
+)
+# shellcheck disable=SC2086  # names, apart
+[ -z "$unwanted" ] || logged pip "${pip[@]}" uninstall -q -y $unwanted
 printf '%s\n' "$stamp" >"$venv/pglore.stamp"
