@@ -139,12 +139,12 @@ def finish(benchmark: str, db: psycopg.Connection, result: dict[str, Any]) -> No
 
 
 def _rounded(value: Any) -> Any:
-    """The same with every float cut to four decimals."""
+    """The same with every float cut to six decimals."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_rounded(item) for item in value]
-    return round(value, 4) if isinstance(value, float) else value
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def parser(description: str) -> argparse.ArgumentParser:
