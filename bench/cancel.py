@@ -9,8 +9,7 @@ from bench import common
 
 TEXTS, TIMEOUT_MS, IDLE_LIMIT_S = 20_000, 500, 30
 EMBED = (
-    "SELECT count(*) FROM unnest(lore.embed("
-    "(SELECT array_agg(i || %s) FROM generate_series(1, %s) AS g(i)))) AS u(v)"
+    "SELECT count(*) FROM unnest(lore.embed((SELECT array_agg(i || %s) FROM generate_series(1, %s) AS g(i)))) AS u(v)"
 )
 
 
@@ -43,7 +42,7 @@ def main() -> None:
     options = common.parser(__doc__ or "")
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
-    text = " " + max(common.beir("cranfield").documents.values(), key=len)[:2000]
+    text = " " + common.prose()[:2000]
     rounds = []
     with common.connect() as db:
         db.execute("SELECT lore.embed('the model is loaded before anything is timed')")

@@ -52,6 +52,18 @@ def data_folder() -> Path:
     return folder
 
 
+def prose() -> str:
+    """English text that is always there: the sentences of the project's own pages, as one line."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    lines = [line for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
+    return " ".join(line for line in lines if line[:1].isalpha() and line.count("`") < 6)
+
+
+def questions() -> list[str]:
+    """Short queries that are always there."""
+    return [question["question"] for question in lines(ROOT / "bench" / "data" / "manual_questions.jsonl")]
+
+
 def beir(name: str) -> Dataset:
     """A data set in BEIR layout: corpus.jsonl, queries.jsonl, qrels.tsv."""
     folder = data_folder() / name

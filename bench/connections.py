@@ -58,7 +58,7 @@ def main() -> None:
     options = common.parser(__doc__ or "")
     options.add_argument("--calls", type=int, default=50, help="calls of each connection")
     chosen = options.parse_args()
-    queries = [query["text"] for query in common.beir("xquad-en").queries]
+    queries = common.questions()
     with common.connect() as db:
         db.execute(EMBED, ["the model is loaded before anything is timed"])
         host = "SELECT pid, memory_bytes FROM lore.host_status()"

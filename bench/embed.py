@@ -17,10 +17,11 @@ SINGLE = "SELECT lore.embed(%s, input_type => 'query')::text"
 
 
 def passages(number: int) -> list[str]:
-    """Texts of 40 to 600 characters, cut from Cranfield's abstracts."""
-    texts = [text for text in common.beir("cranfield").documents.values() if len(text) > 700]
-    lengths = np.random.default_rng(0).integers(40, 600, number)
-    return [texts[i % len(texts)][i // len(texts) :][:length] for i, length in enumerate(lengths)]
+    """Texts of 40 to 600 characters, cut from the project's pages."""
+    text = common.prose()
+    chance = np.random.default_rng(0)
+    starts, lengths = chance.integers(0, len(text) - 600, number), chance.integers(40, 600, number)
+    return [text[start : start + length] for start, length in zip(starts, lengths, strict=True)]
 
 
 def parsed(vectors: list[str]) -> np.ndarray:
@@ -68,7 +69,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=2, help="bulk runs, of which the best counts")
     chosen = options.parse_args()
     texts = passages(PASSAGES)
-    queries = [query["text"] for query in common.beir("xquad-en").queries[:QUERIES]]
+    queries = common.questions()[:QUERIES]
     with common.connect() as db:
         ours = through_sql(db, texts, queries, chosen.rounds)
         peer = in_python(texts, queries, chosen.rounds)
