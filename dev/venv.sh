@@ -51,14 +51,18 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
     if [ $gpu = no ]; then
         logged torch "${pip[@]}" install -q --dry-run --report "$place/torch.json" -c "$checkout/constraints.txt" "$torch"
         if grep -qi '"name": *"nvidia-' "$place/torch.json"; then
-            index=(--index-url "${PGLORE_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}")
+            if [ -n "${PGLORE_TORCH_INDEX:-}" ]; then
+                index=(--index-url "$PGLORE_TORCH_INDEX")
+            else
+                say "the default build of torch brings CUDA along: set PGLORE_TORCH_INDEX to PyTorch's index of CPU builds to save gigabytes"
+            fi
         fi
     fi
     say "installing $torch (GPU: $gpu)"
     if [ ${#index[@]} = 0 ]; then
         logged torch "${pip[@]}" install -q -c "$checkout/constraints.txt" "$torch"
     elif ! (logged torch "${pip[@]}" install -q --retries 1 --timeout 20 "${index[@]}" "$torch") 2>/dev/null; then
-        say "no CPU build of $torch can be had (see PGLORE_TORCH_INDEX in docs/install.md): installing the default build, with CUDA"
+        say "no CPU build of $torch can be had from PGLORE_TORCH_INDEX: installing the default build, with CUDA"
         logged torch "${pip[@]}" install -q -c "$checkout/constraints.txt" "$torch"
     fi
 fi
