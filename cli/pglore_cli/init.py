@@ -101,7 +101,7 @@ def create_keyword_extension(connection: Connection) -> None:
 
     # Nothing depends on it: where it is not preloaded or not allowed, collections use tsvector, and the doctor says so.
     with contextlib.suppress(psycopg.Error):
-        if connection.execute("SELECT FROM pg_available_extensions WHERE name = 'pg_textsearch'").fetchone():
+        if connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_textsearch'").fetchone():
             connection.execute("CREATE EXTENSION IF NOT EXISTS pg_textsearch")
 
 
