@@ -15,8 +15,8 @@ BEGIN
         PERFORM lore._raise('LO103', format('the key "%s..." is longer than 2,000 bytes', left(key, 60)), 'Use a shorter key, for instance a hash of it.');
     ELSIF content IS NULL OR content !~ '\S' THEN
         PERFORM lore._raise('LO101', format('the content of document "%s" is empty', left(key, 60)), 'Leave the document out, or take it away with lore.remove.');
-    ELSIF length(content) > 8000000 THEN
-        PERFORM lore._raise('LO102', format('the content of document "%s" has %s characters, more than 8,000,000', left(key, 60), length(content)), 'Add it as several documents.');
+    ELSIF length(content) > 4000000 THEN
+        PERFORM lore._raise('LO102', format('the content of document "%s" has %s characters, more than 4,000,000', left(key, 60), length(content)), 'Add it as several documents.');
     ELSIF jsonb_typeof(metadata) <> 'object' THEN
         PERFORM lore._raise('LO103', format('the metadata of document "%s" is not a JSON object', left(key, 60)), 'Pass an object such as {"title": "Vacuum", "year": 2026}, or leave it out.');
     END IF;

@@ -14,7 +14,7 @@ from .registry import Registry
 CONTENT_LIMIT = 4_000_000  # characters: a thread works on it, which cannot be stopped
 DOCUMENT_LIMIT = 16 << 20  # bytes
 WORKERS = ThreadPoolExecutor(2, thread_name_prefix="text")  # long documents wait here for each other alone
-CHUNK_TOKENS = 180  # leaves room in a window of 256 for title and headings
+CHUNK_MARGIN = 4  # tokens of the window left free by default, as lore._chunk_size does for collections
 
 
 async def chunk(registry: Registry, arguments: dict) -> list[dict]:
@@ -25,7 +25,7 @@ async def chunk(registry: Registry, arguments: dict) -> list[dict]:
     strategy = choice(arguments, "strategy", chunks.STRATEGIES, "auto")
     overlap = integer(arguments, "overlap", 0, 1 << 20, 0)
     _, model = await registry.ready(optional_text(arguments, "model"), "embed")
-    size = integer(arguments, "size", 1, 1 << 20, min(CHUNK_TOKENS, model.tokenizer.content_tokens))
+    size = integer(arguments, "size", 1, 1 << 20, max(8, model.tokenizer.content_tokens - CHUNK_MARGIN))
     cut = partial(chunks.chunk, content, model.tokenizer.raw, strategy=strategy, size=size, overlap=overlap)
     found = await asyncio.get_running_loop().run_in_executor(WORKERS, cut)
     return [

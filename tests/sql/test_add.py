@@ -2,6 +2,7 @@
 
 import threading
 
+import psycopg
 import pytest
 
 
@@ -156,3 +157,18 @@ def test_an_add_that_waited_for_another_sees_what_it_left(db, notes, connect):
     thread.join()
     assert done == [("updated",)]
     assert db.execute("SELECT content FROM lore_data.notes_chunks").fetchall() == [("from the second",)]
+
+
+def test_a_document_over_the_limit_is_refused_by_name(db, notes):
+    with pytest.raises(psycopg.Error, match='document "huge" has 4000001 characters') as caught:
+        add(db, "huge", "a" * 4_000_001)
+    assert (caught.value.sqlstate, caught.value.diag.message_hint) == ("LO102", "Add it as several documents.")
+    assert vectors(db) == []
+
+
+def test_plain_text_is_cut_by_a_collection_as_by_chunk(db, notes):
+    text = "The quick brown fox jumps over the lazy dog. " * 200
+    add(db, "fox", text)
+    chunked = db.execute("SELECT span FROM lore.chunk(%s) ORDER BY ordinal", [text]).fetchall()
+    assert len(chunked) > 1
+    assert db.execute("SELECT span FROM lore_data.notes_chunks ORDER BY ordinal").fetchall() == chunked
