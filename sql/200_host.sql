@@ -34,6 +34,20 @@ $python$;
 COMMENT ON FUNCTION lore._host(text, jsonb) IS
     'One operation of the model host, errors as data. Starts the host where it is not running.';
 
+CREATE FUNCTION lore._admin(
+    op        text,
+    arguments jsonb
+) RETURNS lore._reply
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE COST 100000
+SET search_path = pg_catalog, pg_temp
+AS $python$
+    if 'lore @VERSION@' not in GD: plpy.execute('SELECT lore._load()')
+    return GD['lore @VERSION@'].host(plpy, op, arguments, admin=True)
+$python$;
+
+COMMENT ON FUNCTION lore._admin(text, jsonb) IS
+    'One of the operator''s operations of the model host, errors as data: those that change which models there are.';
+
 CREATE FUNCTION lore._call(
     op        text,
     arguments jsonb DEFAULT '{}'
@@ -56,5 +70,7 @@ COMMENT ON FUNCTION lore._call(text, jsonb) IS
 
 REVOKE ALL ON TYPE lore._reply FROM PUBLIC;
 REVOKE ALL ON FUNCTION lore._load(), lore._host(text, jsonb), lore._call(text, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore._admin(text, jsonb) FROM PUBLIC;
 GRANT USAGE ON TYPE lore._reply TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._admin(text, jsonb) TO lore_admin;
 GRANT EXECUTE ON FUNCTION lore._load(), lore._host(text, jsonb), lore._call(text, jsonb) TO lore_reader;

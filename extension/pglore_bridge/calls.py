@@ -10,6 +10,8 @@ GROUP_CHARACTERS = 1 << 18
 TEXT_LIMIT = 1_000_000  # characters
 REPORT = "Please report it, with the server's log."
 BULK_TEXTS = 16  # arrays from this size on wait behind single texts
+# The operator's operations: they come through lore._admin, which lore_admin alone may call, and are never sent twice.
+ADMIN_OPS = ("add_model", "drop_model", "set_default", "load_model", "unload_model", "model_sources", "stop")
 
 
 def embed(plpy, inputs, model, input_type):
@@ -22,13 +24,14 @@ def embed(plpy, inputs, model, input_type):
     return {"error": error, "vectors": reply and reply[0], "notice": reply and reply[1]}
 
 
-def host(plpy, op, arguments):
+def host(plpy, op, arguments, admin=False):
     """Any other operation of the host, as a row for lore._reply.
 
     arguments  JSON text of an object, passed on as it is
+    admin      whether the operator's operations are allowed; no others are then
     returns    dict: error JSON or None, result JSON text or None
     """
-    reply, error = _guarded(_host, plpy, op, arguments)
+    reply, error = _guarded(_host, plpy, op, arguments, admin)
     return {"error": error, "result": reply}
 
 
@@ -73,8 +76,12 @@ def _embed(plpy, inputs, model, input_type):
     return vectors, _notice(windowed, len(texts))
 
 
-def _host(plpy, op, arguments):
+def _host(plpy, op, arguments, admin):
     """The result's JSON text."""
+    if admin != (op in ADMIN_OPS):
+        raise Failure(
+            "LO103", "this operation is not to be had here", "The functions of schema lore say what there is."
+        )
     replies = []
 
     def receive(number, header, body):

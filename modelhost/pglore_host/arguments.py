@@ -42,6 +42,14 @@ def integer(arguments: dict, name: str, low: int, high: int, default: Any = None
     return value
 
 
+def flag(arguments: dict, name: str) -> bool:
+    """Yes or no, or no where it is missing or null; raises HostError LO103."""
+    value = arguments.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise HostError(errors.BAD_ARGUMENT, f"{name} must be true or false")
+    return bool(value)
+
+
 def choice(arguments: dict, name: str, allowed: tuple[str, ...], default: str) -> str:
     """One of a few words, or the default; raises HostError LO103."""
     value = arguments.get(name)

@@ -7,8 +7,10 @@ import orjson
 
 from . import errors
 from .arguments import choice, optional_text, text, visible
+from .entry import Use
 from .errors import HostError
 from .model import empty
+from .pooling import unit
 from .queue import LANES
 from .registry import Registry
 
@@ -37,13 +39,24 @@ async def embed(registry: Registry, arguments: dict) -> tuple[dict, bytes]:
             raise HostError(
                 errors.INPUT_TOO_LONG, f"a text is {len(entry):,} characters, over the limit of {TEXT_LIMIT:,}"
             )
-    _, model = await registry.ready(optional_text(arguments, "model"), "embed")
-    if not texts:
-        return {}, b""
-    prompt = model.files.prompts.get(input_type)
-    vectors, windowed = await model.vectors([prompt + entry for entry in texts] if prompt else texts, lane)
+    async with registry.use(optional_text(arguments, "model"), "embed") as use:
+        if not texts:
+            return {}, b""
+        vectors, windowed = await vectors_of(use, texts, input_type, lane)
+        fields = {"windowed": {"texts": windowed, "window": use.model.files.window_tokens}} if windowed else {}
     body = _literals(vectors) if len(vectors) <= INLINE_ROWS else await asyncio.to_thread(_literals, vectors)
-    return {"windowed": {"texts": windowed, "window": model.files.window_tokens}} if windowed else {}, body
+    return fields, body
+
+
+async def vectors_of(use: Use, texts: list[str], input_type: str, lane: str) -> tuple[np.ndarray, int]:
+    """Unit vectors (N, D) of texts as an alias gives them, and how many texts were read in windows."""
+    if use.is_remote:
+        return await use.model.vectors(texts, input_type), 0
+    prompt = use.prompt(input_type)
+    vectors, windowed = await use.model.vectors([prompt + entry for entry in texts] if prompt else texts, lane)
+    if use.dimensions:
+        vectors = unit(vectors[:, : use.dimensions])
+    return vectors, windowed
 
 
 def _literals(vectors: np.ndarray) -> bytes:
@@ -54,13 +67,13 @@ def _literals(vectors: np.ndarray) -> bytes:
 async def similarity(registry: Registry, arguments: dict) -> dict:
     """Cosine of two texts; raises as embed."""
     pair = [visible(arguments, "a"), visible(arguments, "b")]
-    _, model = await registry.ready(optional_text(arguments, "model"), "embed")
-    vectors, _ = await model.vectors(pair, "interactive")
+    async with registry.use(optional_text(arguments, "model"), "embed") as use:
+        vectors, _ = await vectors_of(use, pair, "document", "interactive")
     return {"similarity": float(np.clip(vectors[0].astype(np.float64) @ vectors[1], -1, 1))}
 
 
 async def tokens(registry: Registry, arguments: dict) -> dict:
     """Number of content tokens of a text; raises HostError LO102, LO201."""
     content = text(arguments, "input", limit=10_000_000)
-    _, model = await registry.ready(optional_text(arguments, "model"), "embed")
-    return {"tokens": len((await model.encode([content]))[0])}
+    async with registry.local(optional_text(arguments, "model")) as use:
+        return {"tokens": len((await use.model.encode([content]))[0])}

@@ -21,18 +21,18 @@ async def generate(registry: Registry, arguments: dict) -> dict:
     prompt = visible(arguments, "prompt", limit=PROMPT_LIMIT)
     optional_text(arguments, "system")  # an instruction: there is nobody in the extractive generator to instruct
     max_tokens = integer(arguments, "max_tokens", 1, TOKENS_LIMIT)
-    entry, model = await registry.ready(optional_text(arguments, "model"), "generate")
-    plan = await asyncio.to_thread(extractive.plan, prompt)
-    states = await _states(model, plan.units)
-    answer = await asyncio.to_thread(extractive.finish, plan, states, max_tokens=max_tokens)
-    counts = await model.encode([prompt, answer.text])
+    async with registry.use(optional_text(arguments, "model"), "generate") as use:
+        plan = await asyncio.to_thread(extractive.plan, prompt)
+        states = await _states(use.model, plan.units)
+        answer = await asyncio.to_thread(extractive.finish, plan, states, max_tokens=max_tokens)
+        counts = await use.model.encode([prompt, answer.text])
     return {
         "text": answer.text,
         "citations": [asdict(citation) for citation in answer.citations],
         "usage": {"prompt_tokens": len(counts[0]), "completion_tokens": len(counts[1])},
         "finish_reason": answer.finish_reason,
         "reason": answer.reason,
-        "model": entry.alias,
+        "model": use.entry.alias,
     }
 
 

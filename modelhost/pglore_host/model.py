@@ -1,84 +1,145 @@
-"""A loaded text encoder: tokenizer, queue and the one thread that drives the engine.
+"""A model that runs in this process: loaded on first use, shared by all requests, unloaded when nobody needs it.
 
-Letters: N texts, D model width, L tokens of a text.
+Letters: N texts, D length of a vector, L tokens of a text.
 """
 
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 
-from . import engines, errors, log
-from .device import Device
+from . import device, engines, errors, log
+from .driver import Driver
 from .errors import HostError
 from .files import ModelFiles
-from .pooling import join_windows, pool, unit
-from .queue import LANES, Queue, Reduce, Text
+from .memory import Memory
+from .pooling import join_windows
+from .queue import LANES, Queue, Reduce
 from .settings import Settings
 from .status import resident_bytes
 from .tokenizer import ModelTokenizer, check_windows
 
 WINDOW_LIMIT = 32  # windows of one text
 INLINE_CHARACTERS = 4096  # up to here tokenizing takes less than handing it to a thread
+FAILED_S = 10  # seconds for which a failed load answers for the next ones: trying can take long
 
 
 class Model:
-    """One encoder, loaded on first use and then shared by all requests."""
+    """One set of weights with its tokenizer, queue and engine."""
 
-    def __init__(self, files: ModelFiles, device: Device, settings: Settings) -> None:
-        self.files, self.device = files, device
+    def __init__(self, alias: str, read: Callable[[], ModelFiles], settings: Settings, memory: Memory) -> None:
+        """`read` reads the model's files, and raises when they are not those that were registered."""
+        self.alias = alias  # the first that named it, for the log
+        self.device = device.choose(settings)
         self.queue = Queue(settings.queue_texts)
         self.state = "unloaded"
+        self.error: HostError | None = None
         self.memory_bytes: int | None = None
+        self.quality: dict | None = None  # loss against float32, where the engine has measured it
+        self.uses = 0  # requests that hold it now
+        self.used_at = time.monotonic()
+        self.files: ModelFiles = None  # type: ignore[assignment]  # there once inspected() has returned
         self.tokenizer: ModelTokenizer = None  # type: ignore[assignment]  # there once ready() has returned
-        self._settings = settings
+        self._read, self._settings, self._memory = read, settings, memory
         # A thread for each lane: the tokens of a query do not wait for those of a load.
         self._tokenizing = {lane: ThreadPoolExecutor(1, thread_name_prefix=f"tokens-{lane}") for lane in LANES}
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._inspecting: asyncio.Task | None = None
         self._loading: asyncio.Task | None = None
+        self._driver: Driver | None = None
+        self._failed_at = 0.0
 
-    async def ready(self) -> None:
-        """Load unless loaded; all who wait share one load, and a failed one is tried again by the next call.
+    async def inspected(self) -> ModelFiles:
+        """What the model's files say, read when first asked for.
+
+        raises  HostError LO204
+        """
+        if self.files is None:
+            if self._inspecting is None or self._inspecting.done():
+                self._inspecting = asyncio.create_task(self._inspect())
+            await asyncio.shield(self._inspecting)
+        return self.files
+
+    async def _inspect(self) -> None:
+        self.files = await asyncio.get_running_loop().run_in_executor(self._loader, self._read)
+
+    async def ready(self, *, again: bool = False) -> None:
+        """Load unless loaded; all who wait share one load. A load that failed is tried `again`, or a little later.
 
         raises  HostError LO204, LO206, LO303
         """
         if self.state == "ready":
             return
         if self._loading is None or self._loading.done():
-            self.state = "loading"
-            self._loading = asyncio.create_task(asyncio.to_thread(self._load))
+            if self.error and not again and time.monotonic() - self._failed_at < FAILED_S:
+                raise self.error
+            self._loading = asyncio.create_task(self._load())
         # Shielded: a cancelled request must not cancel the load that others wait for.
         await asyncio.shield(self._loading)
 
-    def _load(self) -> None:
-        started, before = time.perf_counter(), resident_bytes()
+    async def _load(self) -> None:
+        started = time.perf_counter()
+        self.state, self.error = "loading", None
         try:
-            self.tokenizer = ModelTokenizer(self.files.folder, self.files.window_tokens)
-            engine = engines.create(self.files, self.device, self._settings)
-            engine.load()
-            engine.run(*self._batch([self.tokenizer.windows(self.tokenizer.encode(["warm up"])[0])[0]]))
-        except HostError as error:
-            self.state = "failed"
-            log.write("model failed", folder=str(self.files.folder), code=error.code, message=error.message)
-            raise
+            await self.inspected()
+            await self._memory.reserve(self)
+            self.memory_bytes = await asyncio.get_running_loop().run_in_executor(self._loader, self._start)
         except Exception as error:
-            self.state = "failed"
-            log.fault("model failed", error, folder=str(self.files.folder))
-            raise HostError(errors.MODEL_NOT_LOADED, f"the model cannot be loaded: {error!r}") from error
-        threading.Thread(target=self._drive, args=(engine,), daemon=True, name="engine").start()
-        self.memory_bytes = max(0, resident_bytes() - before)
+            failed = error
+            if isinstance(error, MemoryError):
+                failed = HostError(errors.OUT_OF_MEMORY, "the device's memory is not enough to load the model")
+            elif not isinstance(error, HostError):
+                log.fault("model failed", error, alias=self.alias)
+                failed = HostError(errors.MODEL_NOT_LOADED, f"it cannot be loaded: {error}")
+            log.write("model failed", alias=self.alias, code=failed.code, message=failed.message)
+            self.state, self.error, self._failed_at = "failed", failed, time.monotonic()
+            self.files = None  # type: ignore[assignment]  # the next try reads them anew
+            raise failed from error
+        finally:
+            self._memory.settle(self)
         self.state = "ready"
         log.write(
             "model loaded",
-            folder=str(self.files.folder),
-            engine=engine.name,
+            alias=self.alias,
+            engine=self.device.engine,
             device=self.device.kind,
             dtype=self.device.dtype,
+            memory_bytes=self.memory_bytes,
             seconds=round(time.perf_counter() - started, 3),
         )
+
+    def _start(self) -> int:
+        """Make the engine ready and start its thread; returns the bytes that this took."""
+        before = resident_bytes()
+        self.tokenizer = ModelTokenizer(self.files.folder, self.files.window_tokens)
+        engine = engines.create(self.files, self.device, self._settings)
+        try:
+            engine.load()
+            queue = Queue(self._settings.queue_texts)
+            driver = Driver(queue, engine, self.files, self.tokenizer)
+            driver.warm_up()
+        except BaseException:
+            engine.unload()
+            raise
+        queue.tokens_per_s = self.queue.tokens_per_s
+        self.queue, self._driver, self.quality = queue, driver, getattr(engine, "quality", None)
+        driver.start()
+        return getattr(engine, "memory_bytes", None) or max(0, resident_bytes() - before)
+
+    async def unload(self) -> None:
+        """Give the memory back; the next use loads again. Call it only while no request holds the model."""
+        if self.state != "ready" or self._driver is None:
+            return
+        driver, self._driver = self._driver, None
+        self.state, self.files = "unloaded", None  # type: ignore[assignment]  # the next load reads the files anew
+        await asyncio.get_running_loop().run_in_executor(self._loader, driver.stop)
+        if self.state == "unloaded":
+            self.memory_bytes = None
+        log.write("model unloaded", alias=self.alias)
 
     async def encode(self, texts: Sequence[str], lane: str = "interactive") -> list[np.ndarray]:
         """Content token ids of texts, off the event loop unless they are short. N texts to N (L,) arrays."""
@@ -121,65 +182,6 @@ class Model:
     async def states(self, windows: Sequence[np.ndarray], lane: str, reduce: Reduce) -> list:
         """What `reduce` makes of the token states of each window; it runs in the engine's thread and keeps no view."""
         return await self.queue.run(windows, lane, reduce)
-
-    def _drive(self, engine: engines.Engine) -> None:
-        """The engine's thread: take a batch, run it, hand the results out."""
-        while (batch := self.queue.take()) is not None:
-            try:
-                self._run(engine, [text for text in batch if not text.job.closed])
-            except Exception as error:  # the thread must outlive any batch
-                log.fault("batch failed", error)
-                for text in batch:
-                    text.job.close(HostError(errors.INTERNAL_ERROR, "the model host failed on a batch"))
-
-    def _run(self, engine: engines.Engine, batch: list[Text]) -> None:
-        """Run a batch; one that fails is halved, so that only the text that cannot be run fails."""
-        if not batch:
-            return
-        started = time.perf_counter()
-        ids, mask = self._batch([text.ids for text in batch])
-        try:
-            states = engine.run(ids, mask)
-        except Exception as error:
-            if len(batch) > 1:
-                self._run(engine, batch[: len(batch) // 2])
-                self._run(engine, batch[len(batch) // 2 :])
-                return
-            log.fault("text failed", error, tokens=ids.shape[1])
-            code = errors.OUT_OF_MEMORY if isinstance(error, MemoryError) else errors.INTERNAL_ERROR
-            batch[0].job.close(HostError(code, f"the model failed on a text of {ids.shape[1]} tokens: {error}"))
-            return
-        self._deliver(batch, states, mask)
-        self.queue.measured(ids.size, time.perf_counter() - started)
-
-    def _deliver(self, batch: list[Text], states: np.ndarray, mask: np.ndarray) -> None:
-        vectors = pool(states, mask, self.files.pooling)
-        prefix, suffix = self.tokenizer.prefix_tokens, self.tokenizer.suffix_tokens
-        for row, text in enumerate(batch):
-            job = text.job
-            if job.closed:
-                continue
-            if job.reduce is None:
-                job.results[text.index] = vectors[row]
-            else:
-                inner = unit(states[row, prefix : text.length - suffix])
-                job.results[text.index] = job.reduce(inner, vectors[row])
-            job.missing -= 1
-            if not job.missing:
-                job.close()
-
-    def _batch(self, texts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Ids and mask, (B, L) int64, padded on the right."""
-        longest = max(map(len, texts))
-        # Few different shapes: an engine prepares for each one anew, which costs more than the padding.
-        step = 16 if longest > 32 else 8
-        padded = min(self.files.window_tokens, -(-longest // step) * step)
-        ids = np.full((len(texts), max(longest, padded)), self.files.pad_id, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, text in enumerate(texts):
-            ids[row, : len(text)] = text
-            mask[row, : len(text)] = 1
-        return ids, mask
 
 
 def empty(number: int, count: int) -> HostError:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from . import errors, generate, text
+from . import admin, errors, generate, text
 from .embed import embed, similarity, tokens
+from .entry import shown
 from .errors import HostError
 from .frames import Request
-from .registry import Registry, shown
+from .registrar import Registrar
+from .registry import Registry
 from .rerank import rerank
 from .settings import Settings
 
@@ -25,6 +27,14 @@ PLAIN: dict[str, Callable] = {  # (registry, arguments) -> anything that JSON ca
     "generate": generate.generate,
     "chunk": text.chunk,
 }
+ADMIN: dict[str, Callable] = {  # (registrar, arguments); the bridge lets none but lore_admin through
+    "add_model": admin.add_model,
+    "drop_model": admin.drop_model,
+    "set_default": admin.set_default,
+    "load_model": admin.load_model,
+    "unload_model": admin.unload_model,
+    "model_sources": admin.model_sources,
+}
 
 
 class Operations:
@@ -32,7 +42,12 @@ class Operations:
 
     def __init__(self, settings: Settings, server: "Server") -> None:
         self.registry = Registry(settings)
+        self._registrar = Registrar(self.registry)
         self._server = server
+
+    def begin(self) -> None:
+        """Start what runs beside the requests; called in the event loop."""
+        self._beside = asyncio.create_task(self.registry.memory.unload_idle())
 
     async def answer(self, request: Request) -> tuple[dict, bytes]:
         """Header fields and body of the reply; raises HostError."""
@@ -44,6 +59,8 @@ class Operations:
             result = await text.parse(self.registry, request.arguments, request.body)
         elif request.op == "models":
             result = await self.registry.rows()
+        elif request.op in ADMIN:
+            result = await ADMIN[request.op](self._registrar, request.arguments)
         elif request.op == "status":
             result = self._server.status(self.registry)
         else:

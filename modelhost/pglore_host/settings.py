@@ -2,12 +2,22 @@
 
 import json
 import os
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 ENGINES = ("auto", "openvino", "torch")
+SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?(MB|GB|TB)")
+UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
+NUMBERS = (  # whole numbers: name, least, most
+    ("threads", 0, 4096),
+    ("queue_texts", 1, 1 << 24),
+    ("max_wait_ms", 1, 86_400_000),
+    ("unload_after_s", 0, 1 << 31),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +31,10 @@ class Settings:
     engine: str = "auto"
     threads: int = 0  # of the engine on a CPU; 0 is all
     queue_texts: int = 1 << 17  # texts that may wait in a lane of a model before the host answers "busy"
-    embedder: str = ""  # folder of the default embedder; empty is the installed package
+    max_wait_ms: int = 10_000  # a query that would wait longer than this is told "busy" at once
+    memory: Mapping[str, int] = field(default_factory=dict)  # bytes that models may take, by device; a share if not set
+    unload_after_s: int = 3600  # a model that nobody has used for this long is unloaded; 0 is never
+    hub_url: str = ""  # of another hub than the usual one
 
     @property
     def folder(self) -> Path:
@@ -34,16 +47,32 @@ def load(data_directory: Path, path: Path | None) -> Settings:
     given = json.loads(path.read_text(encoding="utf-8")) if path else {}
     known = {field.name for field in fields(Settings)} - {"data_directory"}
     values = {name: value for name, value in given.items() if name in known}
+    values["memory"] = _sizes(values.get("memory") or {})
     values["cache"] = Path(values.get("cache") or data_directory / "pglore" / "cache")
     settings = Settings(data_directory=data_directory, **values)
     for name, allowed in (("device", DEVICES), ("dtype", DTYPES), ("engine", ENGINES)):
         if getattr(settings, name) not in allowed:
             raise ValueError(f"{name} in {path} is {getattr(settings, name)!r}, not one of {', '.join(allowed)}")
-    for name, low, high in (("threads", 0, 4096), ("queue_texts", 1, 1 << 24)):
+    for name, low, high in NUMBERS:
         value = getattr(settings, name)
         if type(value) is not int or not low <= value <= high:
             raise ValueError(f"{name} in {path} is {value!r}, not a number from {low} to {high}")
+    if not isinstance(settings.hub_url, str) or not re.fullmatch(r"(https?://[!-~]+)?", settings.hub_url):
+        raise ValueError(f"hub_url in {path} is no http or https address")
     return settings
+
+
+def _sizes(given: object) -> dict[str, int]:
+    """Budgets by device in bytes, from numbers or texts such as "8GB"; raises ValueError."""
+    if not isinstance(given, dict):
+        raise ValueError('memory is not like {"cpu": "8GB"}')
+    found = {}
+    for kind, size in given.items():
+        match = SIZE.fullmatch(size) if isinstance(size, str) else None
+        if kind not in DEVICES[1:] or not (match or (type(size) is int and size >= 0)):
+            raise ValueError(f'memory is not like {{"cpu": "8GB"}}: {kind!r}: {size!r}')
+        found[kind] = int(float(match[1]) * UNITS[match[2]]) if match else size
+    return found
 
 
 def quiet_environment() -> None:

@@ -24,10 +24,11 @@ async def chunk(registry: Registry, arguments: dict) -> list[dict]:
     content = text(arguments, "content", limit=CONTENT_LIMIT)
     strategy = choice(arguments, "strategy", chunks.STRATEGIES, "auto")
     overlap = integer(arguments, "overlap", 0, 1 << 20, 0)
-    _, model = await registry.ready(optional_text(arguments, "model"), "embed")
-    size = integer(arguments, "size", 1, 1 << 20, max(8, model.tokenizer.content_tokens - CHUNK_MARGIN))
-    cut = partial(chunks.chunk, content, model.tokenizer.raw, strategy=strategy, size=size, overlap=overlap)
-    found = await asyncio.get_running_loop().run_in_executor(WORKERS, cut)
+    async with registry.local(optional_text(arguments, "model")) as use:
+        tokenizer = use.model.tokenizer
+        size = integer(arguments, "size", 1, 1 << 20, max(8, tokenizer.content_tokens - CHUNK_MARGIN))
+        cut = partial(chunks.chunk, content, tokenizer.raw, strategy=strategy, size=size, overlap=overlap)
+        found = await asyncio.get_running_loop().run_in_executor(WORKERS, cut)
     return [
         {
             "ordinal": entry.ordinal,

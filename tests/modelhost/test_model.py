@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pglore_host import device, files, settings
+from pglore_host import files, settings
 from pglore_host.engines import create
 from pglore_host.errors import HostError
+from pglore_host.memory import Memory
 from pglore_host.model import Model
 from pglore_host.tokenizer import ModelTokenizer
 
@@ -19,7 +20,7 @@ TEXTS = ["how do I shrink a table?", "x", "reclaim disk space " * 30, "Ünïcöd
 def loaded(model_folder: Path, cache: Path, **values) -> Model:
     """A model of this process, not yet loaded."""
     chosen = settings.Settings(data_directory=cache, cache=cache, **values)
-    return Model(files.read(model_folder), device.choose(chosen), chosen)
+    return Model("a", lambda: files.read(model_folder), chosen, Memory(chosen))
 
 
 async def vectors(model: Model, texts=TEXTS) -> np.ndarray:
@@ -64,6 +65,9 @@ class Failing:
 
     def load(self) -> None:
         self.engine.load()
+
+    def unload(self) -> None:
+        self.engine.unload()
 
     def run(self, ids, mask):
         self.runs.append(len(ids))
@@ -110,8 +114,8 @@ async def test_a_text_that_cannot_be_run_fails_alone(running, monkeypatch, model
 async def test_all_who_wait_share_one_load(running, monkeypatch, model_folder, cache):
     model = loaded(model_folder, cache)
     loads = []
-    load = model._load
-    monkeypatch.setattr(model, "_load", lambda: (loads.append(1), load()))
+    start = model._start
+    monkeypatch.setattr(model, "_start", lambda: (loads.append(1), start())[1])
     await asyncio.gather(*(model.ready() for _ in range(10)))
     model.queue.stop()
     assert loads == [1] and model.state == "ready"
@@ -131,7 +135,7 @@ async def test_a_failed_load_is_tried_again(model_folder, tmp_path):
     blocked = tmp_path / "cache"
     blocked.write_text("a file where the folder should be")
     model = loaded(model_folder, blocked, engine="openvino")
-    for _ in range(2):
+    for again in (False, False, True):
         with pytest.raises(HostError) as caught:
-            await model.ready()
+            await model.ready(again=again)
         assert caught.value.code == "LO204" and model.state == "failed"

@@ -79,13 +79,6 @@ def test_a_host_that_cannot_be_started_is_lo301(db, settings):
         assert error.sqlstate == "LO301" and "host.json" in error.diag.message_hint
 
 
-def test_a_model_that_cannot_be_loaded_is_lo204_with_the_reason(db, settings):
-    settings(embedder="/nowhere/model")
-    error = failure(db, "SELECT lore.embed('a')")
-    assert error.sqlstate == "LO204" and "/nowhere/model" in error.diag.message_primary
-    assert db.execute("SELECT DISTINCT state FROM lore.models").fetchall() == [("failed",)]
-
-
 def test_a_device_that_is_asked_for_but_missing_is_lo204_and_no_fallback(db, settings):
     settings(device="mps")
     error = failure(db, "SELECT lore.embed('a')")

@@ -1,0 +1,105 @@
+"""The engine's thread: takes batches from a model's queue, runs them, and hands each result to its request.
+
+Letters: B texts, L tokens after padding, D model width, H width of the pooled vector.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import errors, log
+from .engines import Engine
+from .errors import HostError
+from .files import ModelFiles
+from .pooling import pool, unit
+from .queue import Queue, Text
+from .tokenizer import ModelTokenizer
+
+
+class Driver:
+    """Runs one engine until the queue is stopped, then unloads it."""
+
+    def __init__(self, queue: Queue, engine: Engine, files: ModelFiles, tokenizer: ModelTokenizer) -> None:
+        self._queue, self._engine, self._files, self._tokenizer = queue, engine, files, tokenizer
+        self._thread = threading.Thread(target=self._drive, daemon=True, name="engine")
+
+    def warm_up(self) -> None:
+        """One small run before anybody waits; raises HostError LO204 when its result is not finite."""
+        ids, mask, _ = self.padded([self._tokenizer.windows(self._tokenizer.encode(["warm up"])[0])[0]])
+        if not np.isfinite(self._engine.run(ids, mask)).all():
+            raise HostError(errors.MODEL_NOT_LOADED, "the model's output is not finite: its weights are damaged")
+
+    def start(self) -> None:
+        """Begin to take batches."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after its batch and give the engine's memory back; blocks until that is done."""
+        self._queue.stop()
+        self._thread.join()
+
+    def _drive(self) -> None:
+        while (batch := self._queue.take()) is not None:
+            try:
+                self._run([text for text in batch if not text.job.closed])
+            except Exception as error:  # the thread must outlive any batch
+                log.fault("batch failed", error)
+                for text in batch:
+                    text.job.close(HostError(errors.INTERNAL_ERROR, "the model host failed on a batch"))
+        self._engine.unload()
+
+    def _run(self, batch: list[Text]) -> None:
+        """Run a batch; one that fails is halved, so that only the text that cannot be run fails."""
+        if not batch:
+            return
+        started = time.perf_counter()
+        ids, mask, _ = self.padded([text.ids for text in batch])
+        try:
+            states = self._engine.run(ids, mask)
+        except Exception as error:
+            if len(batch) > 1:
+                self._run(batch[: len(batch) // 2])
+                self._run(batch[len(batch) // 2 :])
+                return
+            log.fault("text failed", error, tokens=ids.shape[1])
+            code = errors.OUT_OF_MEMORY if isinstance(error, MemoryError) else errors.INTERNAL_ERROR
+            batch[0].job.close(HostError(code, f"the model failed on a text of {ids.shape[1]} tokens: {error}"))
+            return
+        self._deliver(batch, states, mask)
+        self._queue.measured(ids.size, time.perf_counter() - started)
+
+    def _deliver(self, batch: list[Text], states: np.ndarray, mask: np.ndarray) -> None:
+        vectors = pool(states, mask, self._files.pooling)
+        prefix, suffix = self._tokenizer.prefix_tokens, self._tokenizer.suffix_tokens
+        for row, text in enumerate(batch):
+            job = text.job
+            if job.closed:
+                continue
+            if job.reduce is None:
+                job.results[text.index] = vectors[row]
+            else:
+                inner = unit(states[row, prefix : text.length - suffix])
+                job.results[text.index] = job.reduce(inner, vectors[row])
+            job.missing -= 1
+            if not job.missing:
+                job.close()
+
+    def padded(
+        self, texts: Sequence[np.ndarray], types: Sequence[np.ndarray] | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Ids, mask and types, (B, L) int64, padded on the right; types None where there are none."""
+        longest = max(map(len, texts))
+        # Few different shapes: an engine prepares for each one anew, which costs more than the padding.
+        step = 16 if longest > 32 else 8
+        length = max(longest, min(self._files.window_tokens, -(-longest // step) * step))
+        ids = np.full((len(texts), length), self._files.pad_id, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        kinds = None if types is None else np.zeros_like(ids)
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = text
+            mask[row, : len(text)] = 1
+            if kinds is not None:
+                kinds[row, : len(text)] = types[row]
+        return ids, mask, kinds
