@@ -1,0 +1,223 @@
+"""Numbers of requests, by the alias that served them, and the times of a request's parts.
+
+They are made for a path of two milliseconds: a hook is an addition or two, without locks, on the event loop alone.
+What is more than a sum is computed when somebody asks. Texts are not kept, and no name that a caller made up becomes
+a key.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import errors
+from .errors import HostError
+from .histogram import Histogram
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from .frames import Request
+    from .tracing import Tracing
+
+TASKS = {"embed": "embed", "similarity": "embed", "rerank": "rerank", "generate": "generate"}  # what is counted
+LANES = ("interactive", "bulk")
+TOTAL = "total"
+PARTS = (TOTAL, "queue", "tokenize", "infer")
+SHARES = (0.5, 0.95, 0.99)
+
+
+class Observation:
+    """One request under way; a context manager around its answer."""
+
+    __slots__ = (
+        "_metrics", "_token", "alias", "arguments", "batch_texts", "code", "ended_s", "lane", "op", "parts",
+        "started_s", "texts", "tokens", "traceparent",
+    )  # fmt: skip
+
+    def __init__(self, metrics: "Metrics", request: "Request") -> None:
+        self._metrics = metrics
+        self.op, self.arguments, self.traceparent = request.op, request.arguments, request.traceparent
+        self.alias: str | None = None
+        self.lane = "bulk" if request.arguments.get("lane") == "bulk" else "interactive"
+        self.parts: list[tuple[str, float, float]] = []  # (name, start, end), seconds of time.perf_counter
+        self.texts = self.tokens = self.batch_texts = 0
+        self.code: str | None = None  # of the error, or "cancelled"
+        self.started_s = self.ended_s = 0.0
+
+    def __enter__(self) -> "Observation":
+        self._token = current.set(self)
+        self.started_s = time.perf_counter()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.ended_s = time.perf_counter()
+        current.reset(self._token)
+        if error is not None:
+            self.code = _code(error)
+        given = self.arguments.get("texts" if self.op == "embed" else "documents")
+        self.texts = len(given) if isinstance(given, list) else 1
+        self._metrics.count(self)
+
+
+current: ContextVar[Observation | None] = ContextVar("observation", default=None)
+
+
+def named(alias: str) -> None:
+    """Hook: the alias that serves the request has been found."""
+    if (seen := current.get()) is not None:
+        seen.alias = alias
+
+
+def part(name: str, started_s: float) -> None:
+    """Hook: a part of the request, which began at `started_s` (time.perf_counter), has ended."""
+    if (seen := current.get()) is not None:
+        seen.parts.append((name, started_s, time.perf_counter()))
+
+
+def ran(lane: str, submitted_s: float, taken_s: float, tokens: int, batch_texts: int) -> None:
+    """Hook: an engine has run texts of the request; it took the first at `taken_s`, in a batch of `batch_texts`."""
+    if (seen := current.get()) is not None:
+        seen.lane = lane
+        seen.tokens += tokens
+        seen.batch_texts = max(seen.batch_texts, batch_texts)
+        seen.parts.append(("queue", submitted_s, taken_s))
+        seen.parts.append(("infer", taken_s, time.perf_counter()))
+
+
+def _code(error: BaseException) -> str:
+    if isinstance(error, HostError):
+        return error.code
+    if isinstance(error, asyncio.CancelledError):
+        return "cancelled"
+    return errors.OUT_OF_MEMORY if isinstance(error, MemoryError) else errors.INTERNAL_ERROR
+
+
+class Requests:
+    """What one alias was asked for."""
+
+    def __init__(self) -> None:
+        self.requests = dict.fromkeys(LANES, 0)  # ended, in whatever way
+        self.texts = self.tokens = self.cancelled = 0
+        self.errors: dict[str, int] = {}
+        self.last_used_s = 0.0  # of the epoch
+        self.latency = {lane: {name: Histogram() for name in PARTS} for lane in LANES}  # of those that were answered
+
+    def add(self, seen: Observation) -> None:
+        """Count a request that has ended."""
+        self.requests[seen.lane] += 1
+        self.tokens += seen.tokens
+        self.last_used_s = time.time()
+        if seen.code == "cancelled":
+            self.cancelled += 1
+            return
+        if seen.code is not None:
+            self.errors[seen.code] = self.errors.get(seen.code, 0) + 1
+            return
+        self.texts += seen.texts
+        now, latency, spent = seen.ended_s, self.latency[seen.lane], {}
+        latency[TOTAL].add(now - seen.started_s, now)
+        for name, start, end in seen.parts:
+            spent[name] = spent.get(name, 0.0) + end - start
+        for name, seconds in spent.items():
+            if name in latency:
+                latency[name].add(seconds, now)
+
+    def summary(self, now_s: float) -> dict:
+        """The columns of lore.host_metrics about requests; milliseconds are None where nothing was answered lately."""
+        found = {
+            lane: {name: _milliseconds(times.percentiles(SHARES, now_s)) for name, times in self.latency[lane].items()}
+            for lane in LANES
+        }
+        whole = {f"{lane}_{name}_ms": found[lane][TOTAL][name] for lane in LANES for name in ("p50", "p95", "p99")}
+        return {
+            "requests": sum(self.requests.values()),
+            "texts": self.texts,
+            "tokens": self.tokens,
+            **whole,
+            "parts": {lane: {name: found[lane][name] for name in PARTS[1:]} for lane in LANES},
+            "refusals": self.errors.get(errors.HOST_BUSY, 0),
+            "cancelled": self.cancelled,
+            "errors": dict(self.errors),
+            "last_used_s": self.last_used_s or None,
+        }
+
+
+def _milliseconds(found: list[float | None]) -> dict[str, float | None]:
+    shown = (None if seconds is None else round(seconds * 1000, 4) for seconds in found)
+    return dict(zip(("p50", "p95", "p99"), shown, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An alias as the registry knows it now; usage and queued are None where the work is another alias's, or remote."""
+
+    alias: str
+    loaded: bool
+    device: str | None = None
+    memory_bytes: int | None = None
+    queued: Mapping[str, int] | None = None  # texts by lane
+    usage: Usage | None = None
+
+
+class Metrics:
+    """The numbers of all aliases, and where the spans of requests go."""
+
+    def __init__(
+        self,
+        find: Callable[[str | None, str], str],
+        served: Callable[[], Iterable[Served]],
+        tracing: "Tracing | None" = None,
+    ) -> None:
+        """`find` gives the alias for a name (None: the default) and a task, or raises HostError; `served` lists all."""
+        self._find, self._served, self._tracing = find, served, tracing
+        self._requests: dict[str, Requests] = {}
+
+    def observe(self, request: "Request") -> Observation:
+        """What is to be put around the answer of a request."""
+        return Observation(self, request)
+
+    def count(self, seen: Observation) -> None:
+        """Take a request in that has ended."""
+        if seen.op in TASKS and (alias := seen.alias or self._meant(seen)):
+            if alias not in self._requests:
+                self._requests[alias] = Requests()
+            self._requests[alias].add(seen)
+        if self._tracing is not None:
+            seen.arguments = {}  # texts are not to wait until the spans are made
+            self._tracing.add(seen)
+
+    def _meant(self, seen: Observation) -> str | None:
+        """The alias of a request that failed before it was looked up."""
+        name = seen.arguments.get("model")
+        try:
+            return self._find(name, TASKS[seen.op]) if name is None or isinstance(name, str) else None
+        except HostError:
+            return None
+
+    def used(self) -> list[tuple[Served, Requests]]:
+        """The aliases that have been used or are loaded, with their numbers."""
+        return [
+            (served, self._requests.get(served.alias) or Requests())
+            for served in self._served()
+            if served.loaded or served.alias in self._requests
+        ]
+
+    def rows(self) -> list[dict]:
+        """One row for each alias that has been used or is loaded, as lore.host_metrics shows it."""
+        now = time.perf_counter()
+        return [_row(served, requests, now) for served, requests in self.used()]
+
+
+def _row(served: Served, requests: Requests, now_s: float) -> dict:
+    queued = served.queued or {}
+    return {
+        "alias": served.alias,
+        "device": served.device,
+        "memory_bytes": served.memory_bytes,
+        "interactive_queued": queued.get("interactive"),
+        "bulk_queued": queued.get("bulk"),
+        **(served.usage.summary(now_s) if served.usage else {}),
+        **requests.summary(now_s),
+    }

@@ -1,0 +1,200 @@
+"""GET /metrics for Prometheus: the numbers of lore.host_metrics as counters, gauges and histograms.
+
+Off unless host.json names an address. It runs in threads of its own and only reads; nothing can be changed through it.
+"""
+
+import ipaddress
+import re
+import threading
+from collections.abc import Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET, AF_INET6, socket
+from typing import TYPE_CHECKING
+
+from . import __version__, log
+from .metrics import LANES, PARTS, Metrics, Requests, Served
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+OCTAVES = range(8, 27)  # bounds of the latency buckets: 2^8 us (0.26 ms) to 2^26 us (67 s)
+ADDRESS = re.compile(r"((\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+))?:)?(?P<port>[0-9]{1,5})")
+CLIENTS = 8  # connections at a time; more are closed
+TIMEOUT_S = 5  # for a client to send its request and to take the answer
+
+
+def address(value: str) -> tuple[str, int]:
+    """Host and port of "127.0.0.1:9187", "[::1]:9187" or "9187", where the host is the loopback address.
+
+    raises  ValueError
+    """
+    found = ADDRESS.fullmatch(value)
+    if not found or not 1 <= int(found["port"]) <= 65535:
+        raise ValueError("not host:port with an IP address as host")
+    return str(ipaddress.ip_address(found["six"] or found["four"] or "127.0.0.1")), int(found["port"])
+
+
+def start(value: str, metrics: Metrics) -> ThreadingHTTPServer | None:
+    """Serve at an address of host.json; what stands in the way is a line in the log, not the end of the host."""
+    try:
+        server = _server(address(value), metrics)
+    except (ImportError, OSError, ValueError) as error:
+        log.write("no metrics for Prometheus", address=value, reason=str(error))
+        return None
+    threading.Thread(target=server.serve_forever, daemon=True, name="prometheus").start()
+    log.write("metrics for Prometheus", url=f"http://{value}/metrics")
+    return server
+
+
+def _server(place: tuple[str, int], metrics: Metrics) -> ThreadingHTTPServer:
+    from prometheus_client import CollectorRegistry, ProcessCollector
+    from prometheus_client.exposition import choose_encoder
+
+    registry = CollectorRegistry()
+    registry.register(Collector(metrics))
+    ProcessCollector(registry=registry)
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = TIMEOUT_S
+        server_version, sys_version = "pglore", ""
+
+        def do_GET(self) -> None:
+            if self.path.partition("?")[0] != "/metrics":
+                return self.send_error(404)
+            encode, kind = choose_encoder(self.headers.get("Accept", ""))
+            body = encode(registry)
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: a scrape is no event."""
+
+    return _Bounded(place, Handler)
+
+
+class _Bounded(ThreadingHTTPServer):
+    """Serves a few clients at a time, so that no number of them costs the host much."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, place: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = AF_INET6 if ":" in place[0] else AF_INET
+        self._free = threading.BoundedSemaphore(CLIENTS)
+        super().__init__(place, handler)
+
+    def process_request(self, request: socket, client_address: object) -> None:  # type: ignore[override]
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: socket, client_address: object) -> None:  # type: ignore[override]
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a client that went away is no event."""
+
+
+class Collector:
+    """The host's numbers in the form of prometheus_client."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> list["Metric"]:
+        """Nothing: the names are not asked for before the first scrape."""
+        return []
+
+    def collect(self) -> Iterable["Metric"]:
+        """All metrics, each for every alias."""
+        from prometheus_client.core import InfoMetricFamily
+
+        used = self._metrics.used()
+        yield InfoMetricFamily("pglore_host", "The model host.", {"version": __version__})
+        info = InfoMetricFamily("pglore_model", "Where a model runs.", labels=["model"])
+        for served, _ in used:
+            info.add_metric([served.alias], {"device": served.device or ""})
+        yield info
+        yield from _requests(used)
+        yield from _engines([served for served, _ in used])
+        yield _latency(used)
+
+
+def _requests(used: list[tuple[Served, Requests]]) -> Iterable["Metric"]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    ended = CounterMetricFamily(
+        "pglore_requests", "Requests that have ended, in whatever way.", labels=["model", "lane"]
+    )
+    failed = CounterMetricFamily(
+        "pglore_errors", "Requests that failed, by code (LO302: refused as busy).", labels=["model", "code"]
+    )
+    cancelled = CounterMetricFamily("pglore_cancelled", "Requests whose client went away.", labels=["model"])
+    texts = CounterMetricFamily("pglore_texts", "Texts of requests that were answered.", labels=["model"])
+    tokens = CounterMetricFamily("pglore_tokens", "Tokens read for requests.", labels=["model"])
+    last = GaugeMetricFamily("pglore_last_used_timestamp_seconds", "When the last request ended.", labels=["model"])
+    for served, requests in used:
+        alias = [served.alias]
+        for lane in LANES:
+            ended.add_metric([*alias, lane], requests.requests[lane])
+        for code, count in list(requests.errors.items()):
+            failed.add_metric([*alias, code], count)
+        cancelled.add_metric(alias, requests.cancelled)
+        texts.add_metric(alias, requests.texts)
+        tokens.add_metric(alias, requests.tokens)
+        last.add_metric(alias, requests.last_used_s)
+    return ended, failed, cancelled, texts, tokens, last
+
+
+ENGINE = (  # (attribute of Usage, name, what it is)
+    ("batches", "pglore_batches", "Batches that the engine ran."),
+    ("texts", "pglore_batch_texts", "Texts in them, windows of long texts each counted."),
+    ("tokens", "pglore_batch_tokens", "Tokens in them, without padding."),
+    ("padded_tokens", "pglore_batch_padded_tokens", "Tokens in them, with padding."),
+    ("busy_s", "pglore_engine_busy_seconds", "Time that the engine ran."),
+    ("loads", "pglore_model_loads", "Times that the model was loaded."),
+    ("unloads", "pglore_model_unloads", "Times that the model was unloaded."),
+)
+
+
+def _engines(used: list[Served]) -> Iterable["Metric"]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    queued = GaugeMetricFamily("pglore_queue_texts", "Texts that wait for the engine.", labels=["model", "lane"])
+    memory = GaugeMetricFamily("pglore_model_memory_bytes", "Memory that loading the model took.", labels=["model"])
+    for served in used:
+        for lane, count in (served.queued or {}).items():
+            queued.add_metric([served.alias, lane], count)
+        if served.memory_bytes is not None:
+            memory.add_metric([served.alias], served.memory_bytes)
+    yield queued
+    yield memory
+    for attribute, name, what in ENGINE:
+        family = CounterMetricFamily(name, what, labels=["model"])
+        for served in used:
+            if served.usage:
+                family.add_metric([served.alias], getattr(served.usage, attribute))
+        yield family
+
+
+def _latency(used: list[tuple[Served, Requests]]) -> "Metric":
+    from prometheus_client.core import HistogramMetricFamily
+    from prometheus_client.utils import floatToGoString
+
+    family = HistogramMetricFamily(
+        "pglore_request_seconds", "Time of requests in the host, and of their parts.", labels=["model", "lane", "part"]
+    )
+    for served, requests in used:
+        for lane in LANES:
+            for name in PARTS:
+                times = requests.latency[lane][name]
+                buckets = [(floatToGoString(bound), count) for bound, count in times.cumulative(OCTAVES)]
+                family.add_metric([served.alias, lane, name], buckets, times.sum_s)
+    return family
