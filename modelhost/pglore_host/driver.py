@@ -13,6 +13,7 @@ from . import errors, log
 from .engines import Engine
 from .errors import HostError
 from .files import ModelFiles
+from .lane import padded_length
 from .pooling import pool, unit
 from .queue import Queue, Text
 from .tokenizer import ModelTokenizer
@@ -59,6 +60,8 @@ class Driver:
         try:
             states = self._engine.run(ids, mask)
         except Exception as error:
+            if isinstance(error, MemoryError):
+                self._queue.shrink(ids.size)
             if len(batch) > 1:
                 self._run(batch[: len(batch) // 2])
                 self._run(batch[len(batch) // 2 :])
@@ -91,9 +94,7 @@ class Driver:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Ids, mask and types, (B, L) int64, padded on the right; types None where there are none."""
         longest = max(map(len, texts))
-        # Few different shapes: an engine prepares for each one anew, which costs more than the padding.
-        step = 16 if longest > 32 else 8
-        length = max(longest, min(self._files.window_tokens, -(-longest // step) * step))
+        length = max(longest, min(self._files.window_tokens, padded_length(longest)))
         ids = np.full((len(texts), length), self._files.pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
         kinds = None if types is None else np.zeros_like(ids)

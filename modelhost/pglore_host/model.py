@@ -35,7 +35,7 @@ class Model:
         """`read` reads the model's files, and raises when they are not those that were registered."""
         self.alias = alias  # the first that named it, for the log
         self.device = device.choose(settings)
-        self.queue = Queue(settings.queue_texts)
+        self.queue = Queue(settings.queue_texts, settings.max_wait_ms)
         self.state = "unloaded"
         self.error: HostError | None = None
         self.memory_bytes: int | None = None
@@ -119,7 +119,7 @@ class Model:
         engine = engines.create(self.files, self.device, self._settings)
         try:
             engine.load()
-            queue = Queue(self._settings.queue_texts)
+            queue = Queue(self._settings.queue_texts, self._settings.max_wait_ms)
             driver = Driver(queue, engine, self.files, self.tokenizer)
             driver.warm_up()
         except BaseException:
@@ -159,6 +159,7 @@ class Model:
         returns  (N, D) float32, count
         raises   HostError LO101 for a text without a token, LO102 for one of over WINDOW_LIMIT windows, LO302
         """
+        self.queue.admit(len(texts), lane)
         windows, owners, tokens = [], [], []
         for number, ids in enumerate(await self.encode(texts, lane)):
             if not len(ids):

@@ -1,13 +1,13 @@
 """The queue of one model: texts from all connections, taken in batches by one engine thread.
 
 Two lanes: interactive work goes first, and bulk batches are kept so short that it never waits long. There is no timer:
-the engine takes what is there whenever it is free. A batch holds texts of about the same length.
+the engine takes what is there whenever it is free. A batch holds texts of about the same length. Putting a text in,
+taking it and dropping it cost the same however many wait.
 """
 
 import asyncio
 import threading
-from bisect import bisect_left, insort
-from collections import deque
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,14 +15,18 @@ import numpy as np
 
 from . import errors
 from .errors import HostError
+from .lane import Lane, padded_length
 
 LANES = ("interactive", "bulk")
 WAITING_TEXTS = 1 << 17  # in a lane; over these two the queue answers "busy"
 WAITING_TOKENS = 16 << 20
+MAX_WAIT_MS = 10_000  # of interactive work: what would wait longer is told "busy" at once
 LARGE_JOB_TEXTS = 64  # more than these in one job are bulk, whatever lane was asked for
 BATCH_S = 0.05  # seconds of work in a batch, by the measured speed
-MAX_BATCH_TOKENS = 16384  # padded
+MAX_BATCH_TOKENS = 1 << 16  # padded; a fast engine gets less than BATCH_S of work
+MIN_BATCH_TOKENS = 64
 FIRST_BATCH_TOKENS = 1024  # before anything is measured
+SHRUNK_S = 60.0  # how long a smaller bound on batches holds after the memory was not enough, before it doubles
 STREAK = 8  # interactive batches in a row before waiting bulk work gets one
 
 # (token states (L, D) of unit rows without special tokens, pooled unit vector (D,)) -> result of a text
@@ -41,6 +45,7 @@ class Job:
     results: list = field(default_factory=list)
     missing: int = 0
     closed: bool = False  # cancelled, failed or finished: what is left of it is dropped
+    waiting: dict[int, "Text"] = field(default_factory=dict)  # texts not yet taken, by index
 
     def close(self, error: BaseException | None = None) -> None:
         """Wake the waiter with the results, or with an error; callable from any thread, once."""
@@ -63,7 +68,6 @@ class Text:
     length: int
     job: Job
     index: int
-    taken: bool = False
 
     @property
     def ids(self) -> np.ndarray:
@@ -71,66 +75,19 @@ class Text:
         return self.job.texts[self.index]
 
 
-class Lane:
-    """Waiting texts, to be had by length and by age."""
-
-    def __init__(self) -> None:
-        self._sorted: list[tuple[int, int, Text]] = []  # (length, number in order of arrival, text)
-        self._arrived: deque[tuple[int, int, Text]] = deque()
-        self._number = 0
-        self.tokens = 0
-
-    def __len__(self) -> int:
-        return len(self._sorted)
-
-    def add(self, text: Text) -> None:
-        """Put a text in."""
-        self._number += 1
-        entry = (text.length, self._number, text)
-        insort(self._sorted, entry)
-        self._arrived.append(entry)
-        self.tokens += text.length
-
-    def purge(self) -> None:
-        """Take the texts of closed jobs out."""
-        self._sorted = [entry for entry in self._sorted if not entry[2].job.closed]
-        self._arrived = deque(entry for entry in self._arrived if not entry[2].taken and not entry[2].job.closed)
-        self.tokens = sum(length for length, _, _ in self._sorted)
-
-    def cut(self, budget: int) -> list[Text]:
-        """Take the oldest text and its neighbours in length out, up to a budget of padded tokens."""
-        while self._arrived[0][2].taken:
-            self._arrived.popleft()
-        line = self._sorted
-        low = bisect_left(line, self._arrived[0])
-        high = low + 1
-        while True:
-            below = line[high - 1][0] - line[low - 1][0] if low else None
-            above = line[high][0] - line[high - 1][0] if high < len(line) else None
-            if below is None and above is None:
-                break
-            down = above is None or (below is not None and below <= above)
-            longest = line[high - 1][0] if down else line[high][0]
-            if (high - low + 1) * longest > budget:
-                break
-            low, high = (low - 1, high) if down else (low, high + 1)
-        batch = [text for _, _, text in line[low:high]]
-        del line[low:high]
-        for text in batch:
-            text.taken = True
-        self.tokens -= sum(text.length for text in batch)
-        return batch
-
-
 class Queue:
     """A bounded queue with two lanes; run is called on the event loop, take by the engine's thread."""
 
-    def __init__(self, waiting_texts: int = WAITING_TEXTS) -> None:
+    def __init__(self, waiting_texts: int = WAITING_TEXTS, max_wait_ms: int = MAX_WAIT_MS) -> None:
         self._changed = threading.Condition()
-        self._lanes = {lane: Lane() for lane in LANES}
+        self._lanes: dict[str, Lane] = {lane: Lane() for lane in LANES}
         self._limit = waiting_texts
+        self._max_wait_s = max_wait_ms / 1000
         self._streak = 0
         self._stopped = False
+        self._claimed = False
+        self._ceiling = MAX_BATCH_TOKENS
+        self._ceiling_until = 0.0
         self.running = 0  # texts in the engine
         self.tokens_per_s = 0.0
 
@@ -138,6 +95,10 @@ class Queue:
     def waiting(self) -> int:
         """Texts not yet taken."""
         return sum(map(len, self._lanes.values()))
+
+    def admit(self, texts: int, lane: str) -> None:
+        """Turn a request away at once, before its tokens are counted; raises HostError LO302."""
+        self._admit(self._lanes[self._lane(texts, lane)], texts, 0)
 
     async def run(
         self,
@@ -152,28 +113,42 @@ class Queue:
         """
         if not texts:
             return []
-        if len(texts) > LARGE_JOB_TEXTS:
-            lane = "bulk"
+        chosen = self._lanes[self._lane(len(texts), lane)]
         loop = asyncio.get_running_loop()
         job = Job(texts, loop, loop.create_future(), reduce, types, [None] * len(texts), len(texts))
-        self._submit(job, self._lanes[lane])
+        waiting = [Text(len(ids), job, index) for index, ids in enumerate(texts)]
+        with self._changed:
+            self._admit(chosen, len(texts), sum(padded_length(text.length) for text in waiting))
+            chosen.add(job, waiting)
+            self._changed.notify()
         try:
             return await job.done
         except asyncio.CancelledError:
             with self._changed:
                 job.closed = True
-                self._lanes[lane].purge()
+                chosen.drop(job)
             raise
 
-    def _submit(self, job: Job, lane: Lane) -> None:
-        tokens = sum(map(len, job.texts))
-        with self._changed:
-            # What is over the limits by itself is taken by an empty lane: it may be told "busy", but not for ever.
-            if len(lane) and (len(lane) + len(job.texts) > self._limit or lane.tokens + tokens > WAITING_TOKENS):
-                raise HostError(errors.HOST_BUSY, f"the model has {len(lane)} texts waiting, as many as it takes")
-            for index, ids in enumerate(job.texts):
-                lane.add(Text(len(ids), job, index))
-            self._changed.notify()
+    def _lane(self, texts: int, lane: str) -> str:
+        return "bulk" if texts > LARGE_JOB_TEXTS else lane
+
+    def _admit(self, lane: Lane, texts: int, tokens: int) -> None:
+        # What is over the limits by itself is taken by an empty lane: it may be told "busy", but not for ever.
+        if not len(lane):
+            return
+        if len(lane) + texts > self._limit or lane.tokens + tokens > WAITING_TOKENS:
+            raise HostError(errors.HOST_BUSY, f"the model has {len(lane)} texts waiting, as many as it takes")
+        # Bulk work may wait as long as it takes: its bound is that of the texts.
+        if lane is self._lanes["interactive"] and (wait_s := self.wait_s()) > self._max_wait_s:
+            raise HostError(
+                errors.HOST_BUSY,
+                f"the model has {len(lane)} texts waiting, about {wait_s:.2g} s of work",
+                f"Try again in about {max(0.1, wait_s):.1g} s.",
+            )
+
+    def wait_s(self) -> float:
+        """Seconds of work before an interactive text that comes now, at the speed seen lately."""
+        return self._lanes["interactive"].tokens / self.tokens_per_s if self.tokens_per_s else 0.0
 
     def stop(self) -> None:
         """End the engine's thread when it next asks for work."""
@@ -186,7 +161,7 @@ class Queue:
         interactive, bulk = self._lanes["interactive"], self._lanes["bulk"]
         with self._changed:
             self.running = 0
-            while not self._stopped and not len(interactive) and not len(bulk):
+            while self._claimed or not (self._stopped or len(interactive) or len(bulk)):
                 self._changed.wait()
             if self._stopped:
                 return None
@@ -196,12 +171,33 @@ class Queue:
             self.running = len(batch)
             return batch
 
+    def claim(self) -> bool:
+        """Take the idle engine for a run outside of its thread, which waits until release(); False if there is work."""
+        with self._changed:
+            if self.running or self._claimed or self._stopped or self.waiting:
+                return False
+            self._claimed = True
+            return True
+
+    def release(self) -> None:
+        """Give the engine back to its thread."""
+        with self._changed:
+            self._claimed = False
+            if self._stopped or self.waiting:
+                self._changed.notify()
+
     @property
     def budget(self) -> int:
-        """Padded tokens of a batch: BATCH_S at the speed seen lately."""
-        if not self.tokens_per_s:
-            return FIRST_BATCH_TOKENS
-        return max(64, min(MAX_BATCH_TOKENS, int(self.tokens_per_s * BATCH_S)))
+        """Padded tokens of a batch: BATCH_S at the speed seen lately, less after the memory was not enough."""
+        if self._ceiling < MAX_BATCH_TOKENS and time.monotonic() > self._ceiling_until:
+            self._ceiling, self._ceiling_until = 2 * self._ceiling, time.monotonic() + SHRUNK_S
+        wanted = int(self.tokens_per_s * BATCH_S) if self.tokens_per_s else FIRST_BATCH_TOKENS
+        return max(MIN_BATCH_TOKENS, min(self._ceiling, wanted))
+
+    def shrink(self, tokens: int) -> None:
+        """So many padded tokens were more than the memory holds: batches stay under half of it for a while."""
+        self._ceiling = max(MIN_BATCH_TOKENS, min(self._ceiling, tokens // 2))
+        self._ceiling_until = time.monotonic() + SHRUNK_S
 
     def measured(self, tokens: int, seconds: float) -> None:
         """Note the speed of a batch; small ones say little about it."""

@@ -140,5 +140,144 @@ async def test_a_thread_that_waits_for_work_is_woken_by_it_and_by_the_stop():
     task.cancel()
 
 
+async def test_a_batch_is_not_mostly_padding():
+    line = Queue()
+    line.tokens_per_s = 1000 / queue.BATCH_S
+    task = await submitted(line, [500, *[8] * 100])
+    assert [text.length for text in line.take()] == [500]
+    assert [text.length for text in line.take()] == [8] * 100
+    task.cancel()
+
+
+async def test_a_query_waits_behind_one_bulk_batch_at_most():
+    line = Queue()
+    bulk = await submitted(line, [100] * 1000)
+    lanes = []
+    for _ in range(100):
+        line.take()  # bulk, or the query of the round before
+        query = await submitted(line, [3], "interactive")
+        waited = 0
+        while line.take()[0].length != 3:
+            waited += 1
+        lanes.append(waited)
+        query.cancel()
+    assert max(lanes) == 0  # the one that ran when the query came is all it waited for
+    bulk.cancel()
+
+
+async def test_work_that_would_wait_too_long_is_busy_with_the_time_in_the_hint():
+    line = Queue(max_wait_ms=1000)
+    line.tokens_per_s = 1000.0
+    first = await submitted(line, [16] * 64, "interactive")
+    for refused in (line.admit, lambda texts, lane: line._admit(line._lanes[lane], texts, 0)):
+        with pytest.raises(HostError) as caught:
+            refused(1, "interactive")
+        assert caught.value.code == "LO302" and caught.value.hint == "Try again in about 1 s."
+    line.admit(1, "bulk")
+    line.take()
+    line.admit(1, "interactive")
+    first.cancel()
+
+
+async def test_bulk_work_may_wait_longer_than_a_query():
+    line = Queue(max_wait_ms=1)
+    line.tokens_per_s = 1000.0
+    tasks = [await submitted(line, [256] * 50) for _ in range(3)]
+    assert line.waiting == 150
+    for task in tasks:
+        task.cancel()
+
+
+async def test_batches_stay_smaller_for_a_while_after_the_memory_was_not_enough(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(queue.time, "monotonic", lambda: now[0])
+    line = Queue()
+    line.tokens_per_s = 1e9
+    assert line.budget == queue.MAX_BATCH_TOKENS
+    line.shrink(8192)
+    assert line.budget == 4096
+    line.shrink(4096)
+    line.shrink(10_000)
+    assert line.budget == 2048
+    seen = []
+    for _ in range(8):
+        now[0] += queue.SHRUNK_S + 1
+        seen.append(line.budget)
+    assert seen[:2] == [4096, 8192] and seen[-1] == queue.MAX_BATCH_TOKENS
+    line.shrink(1)
+    assert line.budget == queue.MIN_BATCH_TOKENS
+
+
+async def test_a_claimed_engine_is_not_used_by_its_thread():
+    line, taken = Queue(), []
+    thread = threading.Thread(target=lambda: [taken.append(line.take()) for _ in range(2)])
+    thread.start()
+    assert line.claim() and not line.claim()
+    task = await submitted(line, [5])
+    await asyncio.sleep(0.05)
+    assert not taken
+    line.release()
+    deadline = time.monotonic() + 5
+    while not taken and time.monotonic() < deadline:
+        await asyncio.sleep(0.001)
+    assert len(taken[0]) == 1
+    line.stop()
+    thread.join(5)
+    assert not line.claim()
+    task.cancel()
+
+
+async def test_an_engine_at_work_cannot_be_claimed():
+    line = Queue()
+    task = await submitted(line, [5])
+    assert not line.claim()
+    line.take()
+    assert not line.claim()
+    task.cancel()
+
+
+async def test_a_stop_waits_for_who_has_claimed_the_engine():
+    line, taken = Queue(), []
+    assert line.claim()
+    thread = threading.Thread(target=lambda: taken.append(line.take()))
+    thread.start()
+    line.stop()
+    await asyncio.sleep(0.05)
+    assert not taken
+    line.release()
+    thread.join(5)
+    assert taken == [None]
+
+
+async def test_a_hundred_thousand_waiting_texts_cost_no_step_more_than_milliseconds():
+    line = Queue()
+    line.tokens_per_s = 20_000
+    lengths = [8 + number * 7 % 240 for number in range(256)]
+    tasks = [await submitted(line, lengths) for _ in range(400)]
+    assert line.waiting > 100_000
+
+    def best(action) -> float:
+        times = []
+        for _ in range(5):
+            started = time.perf_counter()
+            action()
+            times.append(time.perf_counter() - started)
+        return min(times)
+
+    lane, loop = line._lanes["bulk"], asyncio.get_running_loop()
+
+    def come_and_go():
+        job = queue.Job([ids(length) for length in lengths], loop, loop.create_future())
+        lane.add(job, [queue.Text(len(text), job, index) for index, text in enumerate(job.texts)])
+        lane.drop(job)
+
+    assert best(line.take) < 0.005
+    assert best(come_and_go) < 0.01
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert line.waiting == 0 and lane.tokens == 0 and not lane._buckets and not lane._jobs and not lane._lengths
+
+
 async def test_nothing_in_is_nothing_out():
     assert await Queue().run([], "bulk") == []
