@@ -25,6 +25,7 @@ TASKS = {"embed": "embed", "similarity": "embed", "rerank": "rerank", "generate"
 LANES = ("interactive", "bulk")
 TOTAL = "total"
 PARTS = (TOTAL, "queue", "tokenize", "infer")
+ANSWER_S = 5  # for the event loop to say which aliases there are
 SHARES = (0.5, 0.95, 0.99)
 
 
@@ -203,6 +204,14 @@ class Metrics:
             for served in self._served()
             if served.loaded or served.alias in self._requests
         ]
+
+    def used_elsewhere(self, loop: asyncio.AbstractEventLoop) -> list[tuple[Served, Requests]]:
+        """As `used`, from another thread than the loop's; raises TimeoutError when the loop does not get to it."""
+
+        async def used() -> list[tuple[Served, Requests]]:
+            return self.used()
+
+        return asyncio.run_coroutine_threadsafe(used(), loop).result(ANSWER_S)
 
     def rows(self) -> list[dict]:
         """One row for each alias that has been used or is loaded, as lore.host_metrics shows it."""

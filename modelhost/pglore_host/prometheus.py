@@ -6,13 +6,13 @@ Off unless host.json names an address. It runs in threads of its own and only re
 import ipaddress
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6, socket
 from typing import TYPE_CHECKING
 
 from . import __version__, log
-from .metrics import LANES, PARTS, Metrics, Requests, Served
+from .metrics import LANES, PARTS, Requests, Served
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 OCTAVES = range(8, 27)  # bounds of the latency buckets: 2^8 us (0.26 ms) to 2^26 us (67 s)
 ADDRESS = re.compile(r"((\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+))?:)?(?P<port>[0-9]{1,5})")
 CLIENTS = 8  # connections at a time; more are closed
+Used = Callable[[], list[tuple[Served, Requests]]]
 TIMEOUT_S = 5  # for a client to send its request and to take the answer
 
 
@@ -34,10 +35,13 @@ def address(value: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(found["six"] or found["four"] or "127.0.0.1")), int(found["port"])
 
 
-def start(value: str, metrics: Metrics) -> ThreadingHTTPServer | None:
-    """Serve at an address of host.json; what stands in the way is a line in the log, not the end of the host."""
+def start(value: str, used: Used) -> ThreadingHTTPServer | None:
+    """Serve at an address of host.json; what stands in the way is a line in the log, not the end of the host.
+
+    used  what Metrics.used gives; called in a thread of the server
+    """
     try:
-        server = _server(address(value), metrics)
+        server = _server(address(value), used)
     except (ImportError, OSError, ValueError) as error:
         log.write("no metrics for Prometheus", address=value, reason=str(error))
         return None
@@ -46,12 +50,12 @@ def start(value: str, metrics: Metrics) -> ThreadingHTTPServer | None:
     return server
 
 
-def _server(place: tuple[str, int], metrics: Metrics) -> ThreadingHTTPServer:
+def _server(place: tuple[str, int], used: Used) -> ThreadingHTTPServer:
     from prometheus_client import CollectorRegistry, ProcessCollector
     from prometheus_client.exposition import choose_encoder
 
     registry = CollectorRegistry()
-    registry.register(Collector(metrics))
+    registry.register(Collector(used))
     ProcessCollector(registry=registry)
 
     class Handler(BaseHTTPRequestHandler):
@@ -62,7 +66,10 @@ def _server(place: tuple[str, int], metrics: Metrics) -> ThreadingHTTPServer:
             if self.path.partition("?")[0] != "/metrics":
                 return self.send_error(404)
             encode, kind = choose_encoder(self.headers.get("Accept", ""))
-            body = encode(registry)
+            try:
+                body = encode(registry)
+            except TimeoutError:
+                return self.send_error(503, "the model host does not answer")
             self.send_response(200)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -105,8 +112,8 @@ class _Bounded(ThreadingHTTPServer):
 class Collector:
     """The host's numbers in the form of prometheus_client."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, used: Used) -> None:
+        self._used = used
 
     def describe(self) -> list["Metric"]:
         """Nothing: the names are not asked for before the first scrape."""
@@ -116,7 +123,7 @@ class Collector:
         """All metrics, each for every alias."""
         from prometheus_client.core import InfoMetricFamily
 
-        used = self._metrics.used()
+        used = self._used()
         yield InfoMetricFamily("pglore_host", "The model host.", {"version": __version__})
         info = InfoMetricFamily("pglore_model", "Where a model runs.", labels=["model"])
         for served, _ in used:

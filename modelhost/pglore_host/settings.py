@@ -3,9 +3,11 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+
+from . import prometheus, tracing
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -35,6 +37,8 @@ class Settings:
     memory: Mapping[str, int] = field(default_factory=dict)  # bytes that models may take, by device; a share if not set
     unload_after_s: int = 3600  # a model that nobody has used for this long is unloaded; 0 is never
     hub_url: str = ""  # of another hub than the usual one
+    prometheus: str = ""  # address to answer GET /metrics at, such as 127.0.0.1:9187; off if empty
+    otel: str = ""  # base URL of the OTLP/HTTP collector that spans are sent to; off if empty
 
     @property
     def folder(self) -> Path:
@@ -59,7 +63,19 @@ def load(data_directory: Path, path: Path | None) -> Settings:
             raise ValueError(f"{name} in {path} is {value!r}, not a number from {low} to {high}")
     if not isinstance(settings.hub_url, str) or not re.fullmatch(r"(https?://[!-~]+)?", settings.hub_url):
         raise ValueError(f"hub_url in {path} is no http or https address")
+    for name, read in (("prometheus", prometheus.address), ("otel", tracing.endpoint)):
+        _understood(path, name, getattr(settings, name), read)
     return settings
+
+
+def _understood(path: Path | None, name: str, value: object, read: Callable[[str], object]) -> None:
+    try:
+        if not isinstance(value, str):
+            raise ValueError("not a text")
+        if value:
+            read(value)
+    except ValueError as error:
+        raise ValueError(f"{name} in {path} is {value!r}: {error}") from None
 
 
 def _sizes(given: object) -> dict[str, int]:

@@ -35,7 +35,7 @@ def numbers():
 
 @pytest.fixture(scope="module")
 def port(numbers):
-    server = prometheus.start(f"127.0.0.1:{free_port()}", numbers)
+    server = prometheus.start(f"127.0.0.1:{free_port()}", numbers.used)
     yield server.server_address[1]
     server.shutdown()
     server.server_close()
@@ -80,6 +80,16 @@ def test_the_numbers_of_each_model_are_there(port):
     assert "secret" not in text
 
 
+def test_a_host_that_hangs_is_told_as_such(numbers):
+    def used():
+        raise TimeoutError
+
+    server = prometheus.start(f"127.0.0.1:{free_port()}", used)
+    assert ask(server.server_address[1])[0] == 503
+    server.shutdown()
+    server.server_close()
+
+
 def test_a_method_that_borrows_a_model_has_no_engine_of_its_own(port):
     found = samples(ask(port)[1])
     assert ("pglore_batches_total", "borrower") not in found and ("pglore_tokens_total", "borrower") in found
@@ -113,7 +123,7 @@ def test_clients_that_say_nothing_do_not_keep_others_out_for_long(port):
 
 
 def test_a_port_in_use_is_a_line_in_the_log(port, numbers, capsys):
-    assert prometheus.start(f"127.0.0.1:{port}", numbers) is None
+    assert prometheus.start(f"127.0.0.1:{port}", numbers.used) is None
     line = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert line["event"] == "no metrics for Prometheus" and "in use" in line["reason"]
 
