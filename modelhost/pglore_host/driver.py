@@ -56,6 +56,8 @@ class Driver:
         if not batch:
             return
         started = time.perf_counter()
+        for text in batch:
+            text.job.taken(started, len(batch))
         ids, mask, _ = self.padded([text.ids for text in batch])
         try:
             states = self._engine.run(ids, mask)
@@ -71,7 +73,9 @@ class Driver:
             batch[0].job.close(HostError(code, f"the model failed on a text of {ids.shape[1]} tokens: {error}"))
             return
         self._deliver(batch, states, mask)
-        self._queue.measured(ids.size, time.perf_counter() - started)
+        ended = time.perf_counter()
+        self._queue.measured(ids.size, ended - started)
+        self._queue.usage.add(len(batch), sum(text.length for text in batch), ids.size, started, ended)
 
     def _deliver(self, batch: list[Text], states: np.ndarray, mask: np.ndarray) -> None:
         vectors = pool(states, mask, self._files.pooling)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import device, engines, errors, log
+from . import device, engines, errors, log, metrics
 from .driver import Driver
 from .errors import HostError
 from .files import ModelFiles
@@ -102,6 +102,7 @@ class Model:
         finally:
             self._memory.settle(self)
         self.state = "ready"
+        self.queue.usage.loads += 1
         log.write(
             "model loaded",
             alias=self.alias,
@@ -125,7 +126,7 @@ class Model:
         except BaseException:
             engine.unload()
             raise
-        queue.tokens_per_s = self.queue.tokens_per_s
+        queue.tokens_per_s, queue.usage = self.queue.tokens_per_s, self.queue.usage
         self.queue, self._driver, self.quality = queue, driver, getattr(engine, "quality", None)
         driver.start()
         return getattr(engine, "memory_bytes", None) or max(0, resident_bytes() - before)
@@ -139,10 +140,17 @@ class Model:
         await asyncio.get_running_loop().run_in_executor(self._loader, driver.stop)
         if self.state == "unloaded":
             self.memory_bytes = None
+        self.queue.usage.unloads += 1
         log.write("model unloaded", alias=self.alias)
 
     async def encode(self, texts: Sequence[str], lane: str = "interactive") -> list[np.ndarray]:
         """Content token ids of texts, off the event loop unless they are short. N texts to N (L,) arrays."""
+        started = time.perf_counter()
+        found = await self._encode(texts, lane)
+        metrics.part("tokenize", started)
+        return found
+
+    async def _encode(self, texts: Sequence[str], lane: str) -> list[np.ndarray]:
         if sum(map(len, texts)) <= INLINE_CHARACTERS:
             return self.tokenizer.encode(texts)
         stop = threading.Event()

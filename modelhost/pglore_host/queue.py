@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import errors
+from . import errors, metrics
 from .errors import HostError
 from .lane import Lane, padded_length
+from .usage import Usage
 
 LANES = ("interactive", "bulk")
 WAITING_TEXTS = 1 << 17  # in a lane; over these two the queue answers "busy"
@@ -46,6 +47,14 @@ class Job:
     missing: int = 0
     closed: bool = False  # cancelled, failed or finished: what is left of it is dropped
     waiting: dict[int, "Text"] = field(default_factory=dict)  # texts not yet taken, by index
+    submitted_s: float = field(default_factory=time.perf_counter)
+    taken_s: float = 0.0  # when the engine took the first text, in a batch of so many
+    batch_texts: int = 0
+
+    def taken(self, now_s: float, batch_texts: int) -> None:
+        """Note that the engine has taken a text."""
+        if not self.taken_s:
+            self.taken_s, self.batch_texts = now_s, batch_texts
 
     def close(self, error: BaseException | None = None) -> None:
         """Wake the waiter with the results, or with an error; callable from any thread, once."""
@@ -90,11 +99,17 @@ class Queue:
         self._ceiling_until = 0.0
         self.running = 0  # texts in the engine
         self.tokens_per_s = 0.0
+        self.usage = Usage()
 
     @property
     def waiting(self) -> int:
         """Texts not yet taken."""
         return sum(map(len, self._lanes.values()))
+
+    @property
+    def queued(self) -> dict[str, int]:
+        """Texts not yet taken, by lane."""
+        return {name: len(lane) for name, lane in self._lanes.items()}
 
     def admit(self, texts: int, lane: str) -> None:
         """Turn a request away at once, before its tokens are counted; raises HostError LO302."""
@@ -113,7 +128,8 @@ class Queue:
         """
         if not texts:
             return []
-        chosen = self._lanes[self._lane(len(texts), lane)]
+        lane = self._lane(len(texts), lane)
+        chosen = self._lanes[lane]
         loop = asyncio.get_running_loop()
         job = Job(texts, loop, loop.create_future(), reduce, types, [None] * len(texts), len(texts))
         waiting = [Text(len(ids), job, index) for index, ids in enumerate(texts)]
@@ -122,12 +138,14 @@ class Queue:
             chosen.add(job, waiting)
             self._changed.notify()
         try:
-            return await job.done
+            results = await job.done
         except asyncio.CancelledError:
             with self._changed:
                 job.closed = True
                 chosen.drop(job)
             raise
+        metrics.ran(lane, job.submitted_s, job.taken_s, sum(map(len, texts)), job.batch_texts)
+        return results
 
     def _lane(self, texts: int, lane: str) -> str:
         return "bulk" if texts > LARGE_JOB_TEXTS else lane
