@@ -124,6 +124,9 @@ def cli_reference() -> str:
         command = cli.get_command(root, name)
         context = click.Context(command, info_name=name, parent=root, terminal_width=100)
         parts.append(f"## pglore {name}\n\n```\n{command.get_help(context)}\n```")
+        for inner, sub in sorted(getattr(command, "commands", {}).items()):
+            below = click.Context(sub, info_name=inner, parent=context, terminal_width=100)
+            parts.append(f"### pglore {name} {inner}\n\n```\n{sub.get_help(below)}\n```")
     return "\n\n".join(parts) + "\n"
 
 

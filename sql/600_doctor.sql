@@ -47,8 +47,12 @@ BEGIN
         SELECT 'info', format('models run on the CPU: %s', h.device_reason), 'A GPU makes bulk embedding many times faster.'
         FROM lore.host_status() AS h WHERE h.device = 'cpu'
         UNION ALL
-        SELECT 'error', format('model "%s" cannot be loaded', m.alias), 'The model host''s log says why: pglore/host.log in the data directory.'
-        FROM lore.models AS m WHERE m.state = 'failed';
+        SELECT 'error', format('model "%s" cannot be loaded: %s', m.alias, m.error), 'The model host''s log says more: pglore/host.log in the data directory.'
+        FROM lore.models AS m WHERE m.state = 'failed'
+        UNION ALL
+        SELECT 'error', format('the list of added models is damaged, so that none of them can be used: %s', reply.result ->> 'damage'),
+            'Mend or remove pglore/models.json in the data directory, then SELECT lore.host_stop().'
+        WHERE reply.result ->> 'damage' IS NOT NULL;
 END
 $$;
 

@@ -15,13 +15,21 @@ def database(command: Callable[..., Any]) -> Callable[..., Any]:
     """--dsn and --json, which every command takes."""
     command = click.option("--json", "as_json", is_flag=True, callback=note_json, help="Print JSON.")(command)
     return click.option(
-        "--dsn", metavar="DSN", help="Connection string or URL; default PGLORE_DSN, then libpq's environment."
+        "--dsn",
+        metavar="DSN",
+        callback=inherit,
+        help="Connection string or URL; default PGLORE_DSN, then libpq's environment.",
     )(command)
 
 
+def inherit(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """An option of a group, such as `pglore models`, holds for its commands too."""
+    return value or (ctx.parent.params.get(param.name or "") if ctx.parent else None) or value
+
+
 def note_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
-    """Tell the group, which prints errors, that they are to be JSON."""
-    ctx.meta["pglore.json"] = value
+    """Tell what prints errors that they are to be JSON."""
+    value = ctx.meta["pglore.json"] = inherit(ctx, param, value)
     return value
 
 

@@ -21,9 +21,10 @@ from .pooling import join_windows
 from .queue import LANES, Queue, Reduce
 from .settings import Settings
 from .status import resident_bytes
-from .tokenizer import ModelTokenizer, check_windows
+from .tokenizer import ModelTokenizer
 
 WINDOW_LIMIT = 32  # windows of one text
+REQUEST_TOKENS = 1 << 20  # of all texts of a request, special tokens included
 INLINE_CHARACTERS = 4096  # up to here tokenizing takes less than handing it to a thread
 FAILED_S = 10  # seconds for which a failed load answers for the next ones: trying can take long
 
@@ -85,6 +86,7 @@ class Model:
         started = time.perf_counter()
         self.state, self.error = "loading", None
         try:
+            self.files = None  # type: ignore[assignment]  # read anew: they may have changed since somebody looked
             await self.inspected()
             await self._memory.reserve(self)
             self.memory_bytes = await asyncio.get_running_loop().run_in_executor(self._loader, self._start)
@@ -161,32 +163,44 @@ class Model:
             stop.set()
             raise
 
-    async def vectors(self, texts: Sequence[str], lane: str) -> tuple[np.ndarray, int]:
-        """Unit vectors of texts, and how many of them were read in windows.
+    async def vectors(self, texts: Sequence[str], lane: str, truncate: bool = False) -> tuple[np.ndarray, int]:
+        """Unit vectors of texts, and how many of them are longer than the window: averaged over windows, or cut.
 
         returns  (N, D) float32, count
-        raises   HostError LO101 for a text without a token, LO102 for one of over WINDOW_LIMIT windows, LO302
+        raises   HostError LO101 for a text without a token, LO102 for one of over WINDOW_LIMIT windows unless it is
+                 cut and for more than REQUEST_TOKENS together, LO302
         """
         self.queue.admit(len(texts), lane)
-        windows, owners, tokens = [], [], []
+        windows, counts, longer = [], [], 0
         for number, ids in enumerate(await self.encode(texts, lane)):
             if not len(ids):
                 raise empty(number, len(texts))
-            check_windows(self.tokenizer.window_count(ids), WINDOW_LIMIT, len(texts[number]))
-            parts = self.tokenizer.windows(ids)
-            windows += parts
-            owners += [number] * len(parts)
-            tokens += [len(part) for part in parts]
+            count = self.tokenizer.window_count(ids)
+            longer += count > 1
+            if truncate:
+                ids, count = ids[: self.tokenizer.content_tokens], 1
+            elif count > WINDOW_LIMIT:
+                raise too_long(count, len(texts[number]))
+            windows += self.tokenizer.windows(ids)
+            counts.append(count)
+        if (tokens := sum(map(len, windows))) > REQUEST_TOKENS:
+            raise HostError(
+                errors.INPUT_TOO_LONG,
+                f"the texts of a request are {tokens:,} tokens, over the limit of {REQUEST_TOKENS:,}",
+                "Send them in several requests.",
+            )
         rows = np.array(await self.queue.run(windows, lane), dtype=np.float32)
         if len(windows) == len(texts):
-            return rows, 0
-        weights = np.array(tokens) - self.tokenizer.prefix_tokens - self.tokenizer.suffix_tokens
-        bounds = np.searchsorted(owners, np.arange(len(texts) + 1))
+            return rows, longer
+        weights = (
+            np.array([len(part) for part in windows]) - self.tokenizer.prefix_tokens - self.tokenizer.suffix_tokens
+        )
+        bounds = np.cumsum([0, *counts])
         joined = [
             rows[low] if high - low == 1 else join_windows(rows[low:high], weights[low:high])
             for low, high in pairwise(bounds)
         ]
-        return np.array(joined), int((np.diff(bounds) > 1).sum())
+        return np.array(joined), longer
 
     async def states(self, windows: Sequence[np.ndarray], lane: str, reduce: Reduce) -> list:
         """What `reduce` makes of the token states of each window; it runs in the engine's thread and keeps no view."""
@@ -197,3 +211,12 @@ def empty(number: int, count: int) -> HostError:
     """The error for a text that holds nothing to read."""
     which = "the text" if count == 1 else f"text {number + 1} of {count} sent together"
     return HostError(errors.EMPTY_INPUT, f"{which} is empty")
+
+
+def too_long(windows: int, characters: int) -> HostError:
+    """The error for a text of more windows than are averaged."""
+    return HostError(
+        errors.INPUT_TOO_LONG,
+        f"a text of {characters:,} characters takes {windows} windows of the model, over the limit of {WINDOW_LIMIT}",
+        "Cut it with lore.chunk and embed the chunks, or pass truncate => true to have its first window read alone.",
+    )

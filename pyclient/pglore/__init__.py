@@ -42,7 +42,7 @@ from .errors import (
     UnknownModel,
 )
 from .host import HostStatus
-from .models import Model
+from .models import Model, ModelSource
 from .parse import Parsed
 from .rerank import Ranked
 from .search import Hit
@@ -81,6 +81,7 @@ __all__ = [
     "InternalError",
     "Model",
     "ModelNotLoaded",
+    "ModelSource",
     "OutOfMemory",
     "Parsed",
     "Passage",
