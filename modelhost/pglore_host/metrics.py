@@ -39,7 +39,7 @@ class Observation:
 
     def __init__(self, metrics: "Metrics", request: "Request") -> None:
         self._metrics = metrics
-        self.op, self.arguments, self.traceparent = request.op, request.arguments, request.traceparent
+        self.op, self.arguments, self.traceparent = request.op, request.arguments, getattr(request, "traceparent", None)
         self.alias: str | None = None
         self.lane = "bulk" if request.arguments.get("lane") == "bulk" else "interactive"
         self.parts: list[tuple[str, float, float]] = []  # (name, start, end), seconds of time.perf_counter
@@ -172,7 +172,7 @@ class Metrics:
         tracing: "Tracing | None" = None,
     ) -> None:
         """`find` gives the alias for a name (None: the default) and a task, or raises HostError; `served` lists all."""
-        self._find, self._served, self._tracing = find, served, tracing
+        self._find, self._served, self.tracing = find, served, tracing
         self._requests: dict[str, Requests] = {}
 
     def observe(self, request: "Request") -> Observation:
@@ -185,9 +185,9 @@ class Metrics:
             if alias not in self._requests:
                 self._requests[alias] = Requests()
             self._requests[alias].add(seen)
-        if self._tracing is not None:
+        if self.tracing is not None:
             seen.arguments = {}  # texts are not to wait until the spans are made
-            self._tracing.add(seen)
+            self.tracing.add(seen)
 
     def _meant(self, seen: Observation) -> str | None:
         """The alias of a request that failed before it was looked up."""

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from . import admin, errors, generate, text
+from . import admin, errors, generate, prometheus, text
 from .embed import embed, similarity, tokens
 from .entry import shown
 from .errors import HostError
 from .frames import Request
+from .metrics import Metrics
 from .registrar import Registrar
 from .registry import Registry
 from .rerank import rerank
 from .settings import Settings
+from .tracing import Tracing
 
 if TYPE_CHECKING:
     from .server import Server
@@ -43,14 +45,29 @@ class Operations:
     def __init__(self, settings: Settings, server: "Server") -> None:
         self.registry = Registry(settings)
         self._registrar = Registrar(self.registry)
-        self._server = server
+        self._server, self._settings = server, settings
+        self._metrics = Metrics(lambda alias, task: self.registry.find(alias, task).alias, self.registry.served)
 
     def begin(self) -> None:
         """Start what runs beside the requests; called in the event loop."""
+        loop = asyncio.get_running_loop()
+        if self._settings.prometheus:
+            prometheus.start(self._settings.prometheus, lambda: self._metrics.used_elsewhere(loop))
+        if self._settings.otel:
+            self._metrics.tracing = Tracing(self._settings.otel)
         self._beside = asyncio.create_task(self.registry.memory.unload_idle())
+
+    def end(self) -> None:
+        """Deliver the spans that wait; blocks for a moment."""
+        if self._metrics.tracing:
+            self._metrics.tracing.close()
 
     async def answer(self, request: Request) -> tuple[dict, bytes]:
         """Header fields and body of the reply; raises HostError."""
+        with self._metrics.observe(request):
+            return await self._answer(request)
+
+    async def _answer(self, request: Request) -> tuple[dict, bytes]:
         if request.op == "embed":
             return await embed(self.registry, request.arguments)
         if request.op in PLAIN:
@@ -59,6 +76,8 @@ class Operations:
             result = await text.parse(self.registry, request.arguments, request.body)
         elif request.op == "models":
             result = await self.registry.rows()
+        elif request.op == "metrics":
+            result = self._metrics.rows()
         elif request.op in ADMIN:
             result = await ADMIN[request.op](self._registrar, request.arguments)
         elif request.op == "status":

@@ -6,15 +6,17 @@ Three aliases are pglore's own and need no network; what the operator adds (regi
 import asyncio
 import json
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from . import errors, files, log, options, sources, store
+from . import errors, files, log, metrics, options, sources, store
 from .entry import EMBEDDER, OF_ALIAS, OWN, OWN_DEFAULTS, Entry, Use, shown
 from .errors import HostError
 from .files import ModelFiles
 from .memory import Memory
+from .metrics import Served
 from .model import Model
 from .settings import Settings
 
@@ -76,7 +78,9 @@ class Registry:
         try:
             model = self.behind(entry)[1]
             while model.state != "ready":
+                started = time.perf_counter()
                 await model.ready(again=again)
+                metrics.part("load", started)
             return model
         except HostError as error:
             raise HostError(error.code, f'the model "{entry.alias}": {error.message}', error.hint) from error
@@ -171,6 +175,23 @@ class Registry:
         except HostError:
             return "failed"
 
+    def served(self) -> Iterator[Served]:
+        """Each alias as lore.host_metrics shows it beside its requests."""
+        for entry in list(self.entries.values()):
+            try:
+                worker, model = self.behind(entry)
+            except HostError:
+                yield Served(entry.alias, loaded=False)
+                continue
+            loaded = model.state == "ready"
+            if worker.origin.kind == "remote":
+                yield Served(entry.alias, loaded, "remote", queued={"interactive": model.waiting})
+            elif entry is not worker:
+                yield Served(entry.alias, loaded, model.device.kind)
+            else:
+                queue = model.queue
+                yield Served(entry.alias, loaded, model.device.kind, model.memory_bytes, queue.queued, queue.usage)
+
     async def rows(self) -> list[dict]:
         """One row for each alias, as lore.models shows it; a model that cannot be read says why."""
         return list(await asyncio.gather(*map(self.row, list(self.entries.values()))))
@@ -212,6 +233,7 @@ class Hold:
         self._registry, self._entry = registry, entry
 
     async def __aenter__(self) -> Use:
+        metrics.named(self._entry.alias)
         self._model = await self._registry.ready(self._entry)
         self._model.uses += 1
         return Use(self._entry, self._registry.behind(self._entry)[0], self._model)
