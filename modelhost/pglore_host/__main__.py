@@ -1,16 +1,18 @@
 """python -m pglore_host --data-directory DIR [--settings host.json] [--foreground]: run the model host of a cluster."""
 
 import argparse
+import contextlib
 import os
+import socket
 import sys
 import time
 from pathlib import Path
 
-from . import __version__, lifecycle, log, settings
+from . import __version__, lifecycle, log, settings, status, supervise
 
 
 def main() -> None:
-    """Parse, go into the background, listen, then load what is heavy: callers can connect from the first moment."""
+    """Parse, go into the background, listen, import, fork the worker: callers can connect from the first moment."""
     parser = argparse.ArgumentParser(prog="pglore_host", description=__doc__)
     parser.add_argument("--data-directory", type=Path, required=True, help="data directory of the cluster to serve")
     parser.add_argument(
@@ -30,6 +32,7 @@ def main() -> None:
     ready = (lambda: None) if options.foreground else lifecycle.into_background()
     lifecycle.settle(chosen.folder)
     pid = lifecycle.postmaster(directory)
+    end = lifecycle.handle(pid)
     try:
         lock = lifecycle.take_lock()
     except SystemExit as ending:
@@ -42,13 +45,33 @@ def main() -> None:
         "listening", pid=os.getpid(), postmaster=pid, version=__version__, lock=lock, python=sys.version.split()[0]
     )
     settings.quiet_environment()
-    sys.setswitchinterval(0.001)  # seconds: the event loop gets its turn soon beside threads that work in Python
+    log.take_all()
     started = time.perf_counter()
+    _import(chosen)
+    log.write("ready to fork", import_s=round(time.perf_counter() - started, 3), threads=status.threads())
+    supervise.Supervisor(listening, lambda worker: _work(worker, chosen, listening, pid, end)).run()
+
+
+def _import(chosen: settings.Settings) -> None:
+    """Import what workers need and what starts no thread: a worker that is forked later serves at once."""
+    from . import chunk, parse, server  # noqa: F401
+
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # a thread, and it would call home
+    if chosen.engine in ("auto", "openvino") and chosen.device in ("auto", "cpu"):
+        with contextlib.suppress(ImportError):
+            import openvino  # noqa: F401
+
+
+def _work(
+    worker: supervise.Worker, chosen: settings.Settings, listening: socket.socket, pid: int, end: int | None
+) -> None:
+    """Serve; the worker's whole life."""
     from .server import Server
 
+    status.begin()
+    sys.setswitchinterval(0.001)  # seconds: the event loop gets its turn soon beside threads that work in Python
     server = Server(chosen)
-    log.write("serving", import_s=round(time.perf_counter() - started, 3))
-    lifecycle.run(lambda stopped: server.serve(listening, stopped), pid)
+    lifecycle.run(lambda stopped: server.serve(listening, stopped, worker), pid, end)
 
 
 if __name__ == "__main__":

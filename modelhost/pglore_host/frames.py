@@ -14,14 +14,38 @@ import orjson
 LENGTHS = struct.Struct("<II")
 HEADER_LIMIT = 32 << 20  # bytes
 BODY_LIMIT = 32 << 20  # bytes, of a request
-INLINE_LIMIT = 1 << 16  # bytes; a longer header is parsed off the event loop
+INLINE_LIMIT = 1 << 16  # bytes; a longer frame takes room, and is parsed off the event loop
+FRAME_S = 60  # a frame over INLINE_LIMIT that has not come by then does not come
 
 
 class BadFrame(Exception):
     """The bytes are no frame of ours: the connection cannot go on."""
 
 
-@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes that large requests may take together: one that finds too few waits unread, and its client with it."""
+
+    def __init__(self, size: int) -> None:
+        self.free = size
+        self._waiting: list[asyncio.Future] = []
+
+    async def take(self, size: int) -> None:
+        """Wait until there is room, and take it."""
+        while size > self.free:
+            self._waiting.append(asyncio.get_running_loop().create_future())
+            await self._waiting[-1]
+        self.free -= size
+
+    def give(self, size: int) -> None:
+        """Give room back."""
+        self.free += size
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+
+@dataclass(slots=True)
 class Request:
     """One request as it came."""
 
@@ -29,10 +53,18 @@ class Request:
     op: str
     arguments: dict
     body: bytes
+    size: int = 0  # bytes of room that it has taken
+    room: Room | None = None
+
+    def done(self, *_: object) -> None:
+        """Give back the room it took; once."""
+        if self.room:
+            self.room.give(self.size)
+            self.room = None
 
 
-async def read(reader: asyncio.StreamReader) -> Request | None:
-    """The next request, or None at the end of the connection.
+async def read(reader: asyncio.StreamReader, room: Room) -> Request | None:
+    """The next request, or None at the end of the connection and for a frame that does not come whole.
 
     raises  BadFrame
     """
@@ -40,17 +72,31 @@ async def read(reader: asyncio.StreamReader) -> Request | None:
         head, body = LENGTHS.unpack(await reader.readexactly(LENGTHS.size))
         if head > HEADER_LIMIT or body > BODY_LIMIT:
             raise BadFrame(f"a frame of {head + body} bytes is over the limit")
-        header, payload = await reader.readexactly(head), await reader.readexactly(body)
+        if head + body <= INLINE_LIMIT:
+            return _request(orjson.loads(await reader.readexactly(head)), await reader.readexactly(body))
+        return await _read_long(reader, head, body, room)
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
-    try:
-        if len(header) <= INLINE_LIMIT:
-            fields = orjson.loads(header)
-        else:
-            fields = await asyncio.to_thread(orjson.loads, header)
     except orjson.JSONDecodeError as error:
         raise BadFrame(f"a header is not JSON: {error}") from None
-    return _request(fields, payload)
+
+
+async def _read_long(reader: asyncio.StreamReader, head: int, body: int, room: Room) -> Request | None:
+    """The rest of a frame over INLINE_LIMIT: when there is room for it, and in bounded time."""
+    size = head + body
+    await room.take(size)
+    try:
+        async with asyncio.timeout(FRAME_S):
+            header, payload = await reader.readexactly(head), await reader.readexactly(body)
+        request = _request(await asyncio.to_thread(orjson.loads, header), payload)
+    except TimeoutError:  # no word about it: a client that was held up sends the request once more
+        room.give(size)
+        return None
+    except BaseException:
+        room.give(size)
+        raise
+    request.size, request.room = size, room
+    return request
 
 
 def _request(fields: object, body: bytes) -> Request:

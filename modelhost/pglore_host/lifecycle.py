@@ -1,4 +1,4 @@
-"""Life of the process: into the background, one at a time, listening, and gone when the postmaster is gone."""
+"""Life of the host: into the background, one at a time, listening, and gone when the postmaster is gone."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import NoReturn
 
 from . import log
 
 SOCKET = "host.sock"
-LOCK_TIMEOUT_S = 15  # an older host may still be finishing its last requests
+LOCK_TIMEOUT_S = 20  # an older host may still be finishing its last requests
 LOG_LIMIT = 16 << 20  # bytes; a longer log is set aside at the start
 
 
@@ -108,12 +109,18 @@ def postmaster(data_directory: Path) -> int:
         raise SystemExit(1) from None
 
 
-def watch(pid: int) -> None:
-    """End this process at once when the postmaster ends: by pidfd, or by a look each second where there is none."""
-    loop = asyncio.get_running_loop()
+def handle(pid: int) -> int | None:
+    """A descriptor that becomes readable when a process ends; None where the system has no such thing."""
     try:
-        descriptor = os.pidfd_open(pid)
+        return os.pidfd_open(pid)
     except (AttributeError, OSError):
+        return None
+
+
+def watch(pid: int, descriptor: int | None) -> None:
+    """End this process at once when the postmaster ends: by its descriptor, or by a look each second without one."""
+    loop = asyncio.get_running_loop()
+    if descriptor is None:
         loop.call_later(1, _look, pid)
     else:
         loop.add_reader(descriptor, _leave)
@@ -129,24 +136,31 @@ def _look(pid: int) -> None:
 
 def _leave() -> None:
     log.write("the server has ended")
-    with contextlib.suppress(OSError):
-        os.unlink(SOCKET)
+    unlink_socket()
     os._exit(0)  # engines' threads are not waited for: nothing of theirs is to be kept
 
 
-def run(serve: Callable[[asyncio.Event], "asyncio.Future"], pid: int) -> None:
-    """Run `serve` until SIGTERM or SIGINT asks for a stop."""
+def unlink_socket() -> None:
+    """Take the socket's name away; only for who holds the lock."""
+    with contextlib.suppress(OSError):
+        os.unlink(SOCKET)
+
+
+def run(serve: Callable[[asyncio.Event], Coroutine], pid: int, descriptor: int | None) -> NoReturn:
+    """Run `serve` until SIGTERM or SIGINT asks for a stop; ends the process.
+
+    pid, descriptor  of the postmaster; see watch
+    """
 
     async def main() -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        watch(pid)
+        watch(pid, descriptor)
         await serve(stopped)
+        log.write("drained")
+        sys.stderr.flush()
+        os._exit(0)  # here: asyncio.run would wait for threads that are still at work
 
     asyncio.run(main())
-    with contextlib.suppress(OSError):
-        os.unlink(SOCKET)
-    log.write("stopped")
-    sys.stderr.flush()
-    os._exit(0)
+    raise AssertionError("main ends the process")

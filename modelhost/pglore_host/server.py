@@ -1,9 +1,12 @@
 """The server: connections, their requests, and what becomes of both."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from . import __version__, device, errors, frames, log
 from .errors import HostError
@@ -13,9 +16,14 @@ from .registry import Registry
 from .settings import Settings
 from .status import resident_bytes, uptime_s
 
+if TYPE_CHECKING:
+    from .supervise import Worker
+
 BACKLOG = 1024
 IN_FLIGHT = 64  # unanswered requests of one connection
-DRAIN_S = 10
+DRAIN_S = 10  # what is running when a stop is asked for has this long
+STALL_S = 60  # a client that reads nothing of its replies for so long is let go
+ROOM = 512 << 20  # bytes that large requests of all connections take together
 
 
 class Server:
@@ -24,52 +32,80 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._operations = Operations(settings, self)
-        self._connections: set[asyncio.Task] = set()
+        self._connections: dict[asyncio.Task, Callable[[], None]] = {}  # and what ends the reading of each
+        self._room = frames.Room(ROOM)
         self._active = 0
         self._answered = 0
+        self._stopped: asyncio.Event | None = None
         self._draining = False
 
-    async def serve(self, listening: socket.socket, stopped: asyncio.Event) -> None:
-        """Serve until `stopped`, then finish what is running."""
+    async def serve(self, listening: socket.socket, stopped: asyncio.Event, worker: "Worker | None" = None) -> None:
+        """Serve until `stopped`, then finish what is running: DRAIN_S at most."""
+        self._stopped = stopped
+        self._operations.begin()
         server = await asyncio.start_unix_server(self._connection, sock=listening, limit=1 << 20, backlog=BACKLOG)
+        log.write("serving", pid=os.getpid())
+        if worker:
+            worker.serving()
         await stopped.wait()
         server.close()
+        if worker:
+            worker.stopping()
         self._draining = True
-        deadline = asyncio.get_running_loop().time() + DRAIN_S
-        while self._active and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+        log.write("draining", active=self._active, connections=len(self._connections))
+        for end_reading in self._connections.values():
+            end_reading()
+        if self._connections:
+            await asyncio.wait(list(self._connections), timeout=DRAIN_S)
+
+    def stop(self) -> dict:
+        """Ask for a stop: what is running is finished, this request included, and connections are closed."""
+        assert self._stopped is not None
+        self._stopped.set()
+        return {"pid": os.getpid(), "stopping": True}
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection: when it closes, all it asked for is cancelled."""
+        """One connection: when it closes, all it asked for is cancelled; when the host stops, that is finished."""
         tasks: set[asyncio.Task] = set()
         connection = asyncio.current_task()
         assert connection is not None
-        self._connections.add(connection)
+
+        def end_reading() -> None:
+            writer.transport.pause_reading()
+            reader.feed_eof()
+
+        self._connections[connection] = end_reading
         try:
-            if not _same_account(writer.get_extra_info("socket")):
-                log.write("refused", reason="the peer is another account")
+            if self._draining:
                 return
-            while (request := await frames.read(reader)) is not None:
-                if len(tasks) >= IN_FLIGHT or self._draining:
-                    why = (
-                        "the model host is stopping" if self._draining else f"over {IN_FLIGHT} requests on a connection"
-                    )
-                    await self._write(writer, request.id, HostError(errors.HOST_BUSY, why))
+            if not _same_account(writer.get_extra_info("socket")):
+                log.seldom("refused", reason="the peer is another account")
+                return
+            while (request := await frames.read(reader, self._room)) is not None:
+                if len(tasks) >= IN_FLIGHT:
+                    request.done()
+                    why = f"over {IN_FLIGHT} requests on a connection"
+                    await self._write(writer, _failed(request.id, HostError(errors.HOST_BUSY, why)))
                     continue
                 task = asyncio.create_task(self._request(request, writer))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
+                if request.room:  # here, since a task that is cancelled before it begins runs no line of its own
+                    task.add_done_callback(request.done)
                 del request, task
+            if self._draining and tasks:
+                await asyncio.wait(tasks)
         except BadFrame as error:
-            log.write("bad frame", reason=str(error))
-            await self._write(writer, -1, HostError(errors.INTERNAL_ERROR, f"bad frame: {error}"))
-        except ConnectionError:
-            pass
+            log.seldom("bad frame", reason=str(error))
+            await self._write(writer, _failed(-1, HostError(errors.INTERNAL_ERROR, f"bad frame: {error}")))
         finally:
             for task in list(tasks):
                 task.cancel()
             writer.close()
-            self._connections.discard(connection)
+            if self._draining:
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+            del self._connections[connection]
 
     async def _request(self, request: Request, writer: asyncio.StreamWriter) -> None:
         """Answer one request; whatever goes wrong in it stays in it."""
@@ -86,17 +122,20 @@ class Server:
                 log.fault("request failed", error, op=request.op)
                 data = _failed(request.id, HostError(errors.INTERNAL_ERROR, f"{request.op} failed in the model host"))
             self._answered += 1
-            writer.write(data)
-            await writer.drain()
-        except ConnectionError:
-            pass
+            await self._write(writer, data)
         finally:
             self._active -= 1
 
-    async def _write(self, writer: asyncio.StreamWriter, number: int, error: HostError) -> None:
+    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        """Send a frame; who does not read loses the connection."""
+        writer.write(data)
         try:
-            writer.write(_failed(number, error))
-            await writer.drain()
+            if writer.transport.get_write_buffer_size():
+                async with asyncio.timeout(STALL_S):
+                    await writer.drain()
+        except TimeoutError:
+            log.seldom("stalled", reason=f"a client has not read its replies for {STALL_S} s")
+            writer.transport.abort()
         except ConnectionError:
             pass
 

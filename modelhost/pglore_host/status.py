@@ -4,7 +4,13 @@ import os
 import time
 from pathlib import Path
 
-STARTED = time.monotonic()
+_started = time.monotonic()
+
+
+def begin() -> None:
+    """Count the uptime from now: a worker is forked long after this was imported."""
+    global _started
+    _started = time.monotonic()
 
 
 def resident_bytes() -> int:
@@ -17,4 +23,12 @@ def resident_bytes() -> int:
 
 def uptime_s() -> float:
     """Seconds since the start of the process."""
-    return time.monotonic() - STARTED
+    return time.monotonic() - _started
+
+
+def threads() -> int:
+    """Threads of this process; 0 where the system does not tell."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 0

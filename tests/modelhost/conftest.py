@@ -78,7 +78,7 @@ def frame(header: object, body: bytes = b"") -> bytes:
 
 
 class Running:
-    """A host in the foreground: its process, its folder, and connections to it."""
+    """A host in the foreground: its supervisor's process, its folder, and connections to its worker."""
 
     def __init__(self, folder: Path, process: subprocess.Popen) -> None:
         self.folder, self.process = folder, process
@@ -97,6 +97,11 @@ class Running:
         finally:
             link.close()
 
+    @property
+    def pid(self) -> int:
+        """Process id of the worker."""
+        return self.status()["pid"]
+
     def until_idle(self, timeout_s: float = 10) -> None:
         """Wait until the host has nothing to do."""
         deadline = time.monotonic() + timeout_s
@@ -113,28 +118,32 @@ def cache(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     return tmp_path_factory.mktemp("models")
 
 
+def start(folder: Path, cache: Path, postmaster: int | None = None) -> Running:
+    """Start a host of this checkout in the foreground, for a data directory of its own."""
+    (folder / "pglore").mkdir(mode=0o700, exist_ok=True)
+    (folder / "postmaster.pid").write_text(f"{postmaster or os.getpid()}\n")
+    settings = folder / "pglore" / "host.json"
+    settings.write_text(json.dumps({"cache": str(cache)}))
+    command = [sys.executable, "-m", "pglore_host", "--data-directory", str(folder), "--foreground"]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT / "modelhost")})
+    path = folder / "pglore" / "host.sock"
+    while not path.exists():
+        assert process.poll() is None, (folder / "pglore" / "host.log").read_text()
+        time.sleep(0.01)
+    return Running(folder, process)
+
+
 @pytest.fixture(scope="session")
 def running(cache: Path) -> Iterator[Running]:
     """A host of this checkout for a data directory of its own, with the model loaded."""
     with tempfile.TemporaryDirectory(prefix="pglore-") as name:
-        folder = Path(name)
-        (folder / "pglore").mkdir(mode=0o700)
-        (folder / "postmaster.pid").write_text(f"{os.getpid()}\n")
-        settings = folder / "pglore" / "host.json"
-        settings.write_text(json.dumps({"cache": str(cache)}))
-        command = [sys.executable, "-m", "pglore_host", "--data-directory", str(folder), "--foreground"]
-        process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT / "modelhost")})
-        path = folder / "pglore" / "host.sock"
-        while not path.exists():
-            assert process.poll() is None, (folder / "pglore" / "host.log").read_text()
-            time.sleep(0.01)
-        host = Running(folder, process)
+        host = start(Path(name), cache)
         host.connect().call("embed", texts=["load"])
         yield host
         for link in host.links:
             link.close()
-        process.terminate()
-        process.wait(20)
+        host.process.terminate()
+        host.process.wait(20)
 
 
 @pytest.fixture

@@ -36,12 +36,13 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_frame_gets_an_error_and_its_connection_is_closed(running: Running, name):
+    pid = running.pid
     link = running.connect()
     link.raw(MALFORMED[name])
     header, _ = link.read()
     assert header["id"] == -1 and header["error"]["code"] == "LO901"
     assert link.read() is None
-    assert running.status()["pid"] == running.process.pid
+    assert running.pid == pid
 
 
 def test_mutated_frames_disturb_nobody(running: Running, link):

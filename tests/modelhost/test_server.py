@@ -95,7 +95,7 @@ def test_a_document_may_come_as_the_body(link):
 
 def test_neither_torch_nor_transformers_is_in_the_host(running: Running):
     """Importing them takes seconds and hundreds of megabytes: conversion has a process of its own."""
-    with open(f"/proc/{running.process.pid}/maps", encoding="utf-8") as file:
+    with open(f"/proc/{running.pid}/maps", encoding="utf-8") as file:
         assert "libtorch" not in file.read()
 
 
