@@ -7,22 +7,26 @@ COMMENT ON TYPE lore._vectors IS 'What came of embedding an array: an error, or 
 CREATE FUNCTION lore._embed(
     inputs     text[],
     model      text,
-    input_type text
+    input_type text,
+    truncate   boolean,
+    dimensions integer
 ) RETURNS lore._vectors
 LANGUAGE plpython3u STABLE PARALLEL UNSAFE COST 100000
 SET search_path = pg_catalog, pg_temp
 AS $python$
     if 'lore @VERSION@' not in GD: plpy.execute('SELECT lore._load()')
-    return GD['lore @VERSION@'].embed(plpy, inputs, model, input_type)
+    return GD['lore @VERSION@'].embed(plpy, inputs, model, input_type, truncate, dimensions)
 $python$;
 
-COMMENT ON FUNCTION lore._embed(text[], text, text) IS
+COMMENT ON FUNCTION lore._embed(text[], text, text, boolean, integer) IS
     'Vectors of an array without NULLs turned away, errors as data.';
 
 CREATE FUNCTION lore.embed(
     input      text,
     model      text DEFAULT NULL,           -- alias; NULL is the default embedder
-    input_type text DEFAULT 'document'      -- or 'query': some models want a prefix
+    input_type text DEFAULT 'document',     -- or 'query': some models want a prefix
+    truncate   boolean DEFAULT false,       -- cut what is longer than the model's window, instead of averaging over windows
+    dimensions integer DEFAULT NULL         -- keep the first numbers only: for models trained for that (Matryoshka)
 ) RETURNS vector
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 100000
 SET search_path = pg_catalog, pg_temp
@@ -33,7 +37,7 @@ BEGIN
     IF input IS NULL THEN
         RETURN NULL;
     END IF;
-    reply := lore._embed(ARRAY[input], model, input_type);
+    reply := lore._embed(ARRAY[input], model, input_type, truncate, dimensions);
     IF reply.error IS NOT NULL THEN
         PERFORM lore._check(reply.error);
     END IF;
@@ -44,13 +48,15 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION lore.embed(text, text, text) IS
-    'Unit-length vector of one text. A text longer than the model''s window is read in windows, with a NOTICE. Raises LO101 empty input, LO102 input too long, LO201 unknown model, LO302 busy.';
+COMMENT ON FUNCTION lore.embed(text, text, text, boolean, integer) IS
+    'Unit-length vector of one text. A text longer than the model''s window is read in windows, or cut with truncate; a NOTICE tells. Raises LO101 empty input, LO102 input too long, LO103 dimensions, LO201 unknown model, LO302 busy.';
 
 CREATE FUNCTION lore.embed(
     inputs     text[],
     model      text DEFAULT NULL,
-    input_type text DEFAULT 'document'
+    input_type text DEFAULT 'document',
+    truncate   boolean DEFAULT false,
+    dimensions integer DEFAULT NULL
 ) RETURNS vector[]
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp
@@ -76,7 +82,7 @@ BEGIN
     END IF;
     FOR done IN 0 .. greatest(count - 1, 0) BY slice LOOP
         reply := lore._embed(CASE WHEN count <= slice THEN inputs ELSE inputs[low + done:low + done + slice - 1] END,
-                             model, input_type);
+                             model, input_type, truncate, dimensions);
         IF reply.error IS NOT NULL THEN
             PERFORM lore._check(reply.error);
         END IF;
@@ -89,10 +95,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION lore.embed(text[], text, text) IS
-    'Unit-length vectors of an array of texts, in its order; NULL elements stay NULL. Raises LO101 empty input, LO102 input too long, LO103 array of arrays, LO201 unknown model, LO302 busy.';
+COMMENT ON FUNCTION lore.embed(text[], text, text, boolean, integer) IS
+    'Unit-length vectors of an array of texts, in its order; NULL elements stay NULL. Raises LO101 empty input, LO102 input too long, LO103 array of arrays or dimensions, LO201 unknown model, LO302 busy.';
 
 REVOKE ALL ON TYPE lore._vectors FROM PUBLIC;
-REVOKE ALL ON FUNCTION lore._embed(text[], text, text), lore.embed(text, text, text), lore.embed(text[], text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore._embed(text[], text, text, boolean, integer), lore.embed(text, text, text, boolean, integer), lore.embed(text[], text, text, boolean, integer) FROM PUBLIC;
 GRANT USAGE ON TYPE lore._vectors TO lore_reader;
-GRANT EXECUTE ON FUNCTION lore._embed(text[], text, text), lore.embed(text, text, text), lore.embed(text[], text, text) TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._embed(text[], text, text, boolean, integer), lore.embed(text, text, text, boolean, integer), lore.embed(text[], text, text, boolean, integer) TO lore_reader;

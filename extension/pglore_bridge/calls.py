@@ -14,13 +14,20 @@ BULK_TEXTS = 16  # arrays from this size on wait behind single texts
 ADMIN_OPS = ("add_model", "drop_model", "set_default", "load_model", "unload_model", "model_sources", "stop")
 
 
-def embed(plpy, inputs, model, input_type):
+def embed(plpy, inputs, model, input_type, truncate, dimensions):
     """Vectors of texts, as a row for lore._vectors.
 
-    inputs   list of str or None, N
-    returns  dict: error JSON or None, vectors N pgvector literals (None for None), notice or None
+    inputs      list of str or None, N
+    truncate    whether a text longer than the window is cut to it; else it is read in windows
+    dimensions  how many of the first numbers of each vector, None for all
+    returns     dict: error JSON or None, vectors N pgvector literals (None for None), notice or None
     """
-    reply, error = _guarded(_embed, plpy, inputs or [], model, input_type)
+    reply, error = _guarded(
+        _embed,
+        plpy,
+        inputs or [],
+        {"model": model, "input_type": input_type, "truncate": truncate, "dimensions": dimensions},
+    )
     return {"error": error, "vectors": reply and reply[0], "notice": reply and reply[1]}
 
 
@@ -47,7 +54,7 @@ def _guarded(function, *arguments):
         return None, json.dumps(Failure("LO901", f"the bridge failed: {error!r}", REPORT).error)
 
 
-def _embed(plpy, inputs, model, input_type):
+def _embed(plpy, inputs, options):
     """Literals of the vectors, and a notice or None."""
     texts = [index for index, text in enumerate(inputs) if text is not None]
     for index in texts:
@@ -59,21 +66,20 @@ def _embed(plpy, inputs, model, input_type):
             )
     groups = list(_groups(inputs, texts))
     lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
-    vectors, windowed = [None] * len(inputs), []
+    vectors, long = [None] * len(inputs), []
 
     def encode(number):
-        group = [inputs[index] for index in groups[number]]
-        arguments = {"texts": group, "model": model, "input_type": input_type, "lane": lane}
+        arguments = {"texts": [inputs[index] for index in groups[number]], "lane": lane, **options}
         return _request(number, "embed", json.dumps(arguments, ensure_ascii=False))
 
     def receive(number, header, body):
         for index, literal in zip(groups[number], body.decode("ascii").split("\n")):  # noqa: B905  # Python 3.9
             vectors[index] = literal
-        if header.get("windowed"):
-            windowed.append(header["windowed"])
+        if "long" in header:
+            long.append(header["long"])
 
     exchange(plpy, len(groups), encode, receive)
-    return vectors, _notice(windowed, len(texts))
+    return vectors, _notice(long, len(texts))
 
 
 def _host(plpy, op, arguments, admin):
@@ -109,12 +115,16 @@ def _groups(inputs, texts):
         yield group
 
 
-def _notice(windowed, count):
+def _notice(long, count):
     """The NOTICE for texts longer than the model's window, or None."""
-    if not windowed:
+    if not long:
         return None
-    longer, window = sum(entry["texts"] for entry in windowed), windowed[0]["window"]
+    if long[0]["texts"] is None:
+        return "the model's server cuts texts longer than its window, and does not tell how many it has cut"
+    longer, window = sum(entry["texts"] for entry in long), f"the model's window of {long[0]['window']} tokens"
+    if long[0]["cut"]:
+        return f"{longer} of {count} texts {'was' if longer == 1 else 'were'} cut to {window}"
     return (
-        f"{longer} of {count} texts {'is' if longer == 1 else 'are'} longer than the model's window of {window} "
-        "tokens: read in windows, whose vectors were averaged"
+        f"{longer} of {count} texts {'is' if longer == 1 else 'are'} longer than {window}: read in windows, "
+        "whose vectors were averaged"
     )

@@ -24,6 +24,7 @@ from .status import resident_bytes
 from .tokenizer import ModelTokenizer
 
 WINDOW_LIMIT = 32  # windows of one text
+PAIRS_LIMIT = 8192  # windows of the documents that a cross-encoder reads with a query
 REQUEST_TOKENS = 1 << 20  # of all texts of a request, special tokens included
 INLINE_CHARACTERS = 4096  # up to here tokenizing takes less than handing it to a thread
 FAILED_S = 10  # seconds for which a failed load answers for the next ones: trying can take long
@@ -118,7 +119,7 @@ class Model:
     def _start(self) -> int:
         """Make the engine ready and start its thread; returns the bytes that this took."""
         before = resident_bytes()
-        self.tokenizer = ModelTokenizer(self.files.folder, self.files.window_tokens)
+        self.tokenizer = ModelTokenizer.of(self.files)
         engine = engines.create(self.files, self.device, self._settings)
         try:
             engine.load()
@@ -201,6 +202,29 @@ class Model:
             for low, high in pairwise(bounds)
         ]
         return np.array(joined), longer
+
+    async def scores(self, query: str, documents: Sequence[str]) -> list[float]:
+        """A cross-encoder's score of each document for a query; of a long document, that of its best window.
+
+        raises  HostError LO101, LO102, LO302
+        """
+        asked, *texts = await self.encode([query, *documents])
+        if not len(asked):
+            raise HostError(errors.EMPTY_INPUT, "query is empty")
+        pairs, counts = [], []
+        for ids in texts:
+            found = self.tokenizer.pairs(asked, ids)
+            pairs += found
+            counts.append(len(found))
+        if len(pairs) > PAIRS_LIMIT:
+            raise HostError(
+                errors.INPUT_TOO_LONG,
+                f"the documents take {len(pairs):,} windows, over the limit of {PAIRS_LIMIT:,}",
+                "Rerank fewer or shorter documents.",
+            )
+        rows = await self.queue.run([ids for ids, _ in pairs], "interactive", types=[types for _, types in pairs])
+        bounds = np.cumsum([0, *counts])
+        return [max(rows[low:high]) for low, high in pairwise(bounds)]
 
     async def states(self, windows: Sequence[np.ndarray], lane: str, reduce: Reduce) -> list:
         """What `reduce` makes of the token states of each window; it runs in the engine's thread and keeps no view."""

@@ -12,21 +12,41 @@ from .session import AsyncSession, Session
 class AsyncEmbed(AsyncSession):
     @overload
     async def embed(  # type: ignore[overload-overlap]  # a str is a sequence of them, and meant as one text
-        self, input: str, *, model: str | None = None, input_type: str = "document"
+        self,
+        input: str,
+        *,
+        model: str | None = None,
+        input_type: str = "document",
+        truncate: bool = False,
+        dimensions: int | None = None,
     ) -> Vector: ...
     @overload
     async def embed(
-        self, input: Sequence[str | None], *, model: str | None = None, input_type: str = "document"
+        self,
+        input: Sequence[str | None],
+        *,
+        model: str | None = None,
+        input_type: str = "document",
+        truncate: bool = False,
+        dimensions: int | None = None,
     ) -> list[Vector | None]: ...
     async def embed(
-        self, input: str | Sequence[str | None], *, model: str | None = None, input_type: str = "document"
+        self,
+        input: str | Sequence[str | None],
+        *,
+        model: str | None = None,
+        input_type: str = "document",
+        truncate: bool = False,
+        dimensions: int | None = None,
     ) -> Vector | list[Vector | None] | None:
         """The unit-length vector of a text, or those of many texts in one call (None stays None).
 
         input_type  'document', or 'query' for what is searched with: some models want a prefix
-        raises      EmptyInput, InputTooLong, UnknownModel, HostBusy
+        truncate    cut a text longer than the model's window, instead of averaging over windows; a notice tells
+        dimensions  keep the first numbers of each vector only: for models trained for that (Matryoshka)
+        raises      BadArgument, EmptyInput, InputTooLong, UnknownModel, HostBusy
         """
-        options = {"model": model, "input_type": input_type}
+        options = {"model": model, "input_type": input_type, "truncate": truncate, "dimensions": dimensions}
         if isinstance(input, str):
             rows = await self._rows(call("lore.embed", "embed::text", input=input, **options))
             return vector(rows[0]["embed"])
@@ -40,21 +60,41 @@ class AsyncEmbed(AsyncSession):
 class Embed(Session):
     @overload
     def embed(  # type: ignore[overload-overlap]  # a str is a sequence of them, and meant as one text
-        self, input: str, *, model: str | None = None, input_type: str = "document"
+        self,
+        input: str,
+        *,
+        model: str | None = None,
+        input_type: str = "document",
+        truncate: bool = False,
+        dimensions: int | None = None,
     ) -> Vector: ...
     @overload
     def embed(
-        self, input: Sequence[str | None], *, model: str | None = None, input_type: str = "document"
+        self,
+        input: Sequence[str | None],
+        *,
+        model: str | None = None,
+        input_type: str = "document",
+        truncate: bool = False,
+        dimensions: int | None = None,
     ) -> list[Vector | None]: ...
     def embed(
-        self, input: str | Sequence[str | None], *, model: str | None = None, input_type: str = "document"
+        self,
+        input: str | Sequence[str | None],
+        *,
+        model: str | None = None,
+        input_type: str = "document",
+        truncate: bool = False,
+        dimensions: int | None = None,
     ) -> Vector | list[Vector | None] | None:
         """The unit-length vector of a text, or those of many texts in one call (None stays None).
 
         input_type  'document', or 'query' for what is searched with: some models want a prefix
-        raises      EmptyInput, InputTooLong, UnknownModel, HostBusy
+        truncate    cut a text longer than the model's window, instead of averaging over windows; a notice tells
+        dimensions  keep the first numbers of each vector only: for models trained for that (Matryoshka)
+        raises      BadArgument, EmptyInput, InputTooLong, UnknownModel, HostBusy
         """
-        options = {"model": model, "input_type": input_type}
+        options = {"model": model, "input_type": input_type, "truncate": truncate, "dimensions": dimensions}
         if isinstance(input, str):
             rows = self._rows(call("lore.embed", "embed::text", input=input, **options))
             return vector(rows[0]["embed"])

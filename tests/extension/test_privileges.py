@@ -33,7 +33,7 @@ def test_the_inner_functions_are_closed_to_a_role_without_privileges(connect, ro
     for call in (
         "SELECT lore._host('status', '{}')",
         "SELECT lore._load()",
-        "SELECT lore._embed(ARRAY['a'], NULL, NULL)",
+        "SELECT lore._embed(ARRAY['a'], NULL, NULL, NULL, NULL)",
         "SELECT lore._raise('LO101', 'x')",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -70,8 +70,8 @@ def test_a_role_with_objects_named_like_ours_changes_nothing(db, connect, role):
 
 
 HOSTILE = [
-    "SELECT lore._embed(NULL, NULL, NULL)",
-    "SELECT lore._embed(ARRAY[['a', 'b'], ['c', 'd']], NULL, NULL)",
+    "SELECT lore._embed(NULL, NULL, NULL, NULL, NULL)",
+    "SELECT lore._embed(ARRAY[['a', 'b'], ['c', 'd']], NULL, NULL, NULL, NULL)",
     "SELECT lore._host(NULL, NULL)",
     "SELECT lore._host('embed', NULL)",
     "SELECT lore._host(NULL, '{}')",

@@ -32,6 +32,15 @@ def test_embed_of_an_empty_text_raises_empty_input(lore):
     assert caught.value.hint
 
 
+def test_embed_cuts_texts_and_vectors_when_asked(lore):
+    long = "The weather was fine and nothing happened. " * 40
+    first, second = lore.embed([long + "Snow.", long + "Rain, and wind all night."], truncate=True, dimensions=100)
+    assert len(first) == len(second) == 100
+    assert first == pytest.approx(second, abs=1e-2)
+    with pytest.raises(pglore.BadArgument):
+        lore.embed("text", dimensions=385)
+
+
 def test_embed_with_an_unknown_model_raises_unknown_model(lore):
     with pytest.raises(pglore.UnknownModel):
         lore.embed("text", model="no-such-model")

@@ -104,6 +104,49 @@ def test_a_long_text_is_read_in_windows_with_a_notice(db):
     assert notices == []
 
 
+def test_a_long_text_is_cut_when_asked_for_with_a_notice(db):
+    notices: list = []
+    db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+    filler = "The weather was fine and nothing happened. " * 40
+    cut, other, short = vectors(db, [filler + "Crocodiles eat fish.", filler + "Snow in June.", "fine"], truncate=True)
+    assert notices == ["2 of 3 texts were cut to the model's window of 256 tokens"]
+    assert cut @ other > 0.99999
+    assert short @ vectors(db, ["fine"])[0] > 0.9999
+    notices.clear()
+    db.execute("SELECT lore.embed(%s, truncate => true)", [filler])
+    assert notices == ["1 of 1 texts was cut to the model's window of 256 tokens"]
+    notices.clear()
+    vectors(db, ["short"], truncate=True)
+    assert notices == []
+
+
+def test_a_text_of_too_many_windows_is_read_when_it_may_be_cut(db):
+    long = "word " * 9000
+    assert "truncate => true" in raises(db, "LO102", "SELECT lore.embed(%s)", [long]).diag.message_hint
+    cut, first = vectors(db, [long, "word " * 254], truncate=True)
+    assert cut @ first > 0.9999
+
+
+def test_the_first_numbers_of_a_vector_may_be_asked_for(db):
+    texts = ["reclaim disk space", "the cat sleeps", None]
+    whole = vectors(db, texts[:2])
+    row = db.execute(
+        "SELECT array_agg(v::text) FROM unnest(lore.embed(%s::text[], dimensions => 128)) AS u(v)", [texts]
+    ).fetchone()[0]
+    assert row[2] is None
+    found = np.array([json.loads(vector) for vector in row[:2]], dtype=np.float32)
+    assert found == pytest.approx(whole[:, :128] / np.linalg.norm(whole[:, :128], axis=1, keepdims=True), abs=0.01)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(2), abs=1e-6)
+    assert db.execute("SELECT vector_dims(lore.embed('a', dimensions => 384))").fetchone() == (384,)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 385, 2**31 - 1])
+def test_dimensions_that_the_model_does_not_have_are_lo103(db, wrong):
+    error = raises(db, "LO103", "SELECT lore.embed('a', dimensions => %s)", [wrong])
+    assert "from 1 to 384" in error.diag.message_primary
+    raises(db, "LO103", "SELECT lore.embed(ARRAY['a'], dimensions => %s)", [wrong])
+
+
 def test_the_end_of_a_long_text_counts(db):
     filler = "The weather was fine and nothing happened. " * 40
     with_end, without, end = vectors(db, [filler + "Crocodiles eat fish. " * 30, filler, "Crocodiles eat fish."])
