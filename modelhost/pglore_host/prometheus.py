@@ -202,6 +202,8 @@ def _latency(used: list[tuple[Served, Requests]]) -> "Metric":
         for lane in LANES:
             for name in PARTS:
                 times = requests.latency[lane][name]
+                if not times.sum_s:  # twenty series that say nothing
+                    continue
                 buckets = [(floatToGoString(bound), count) for bound, count in times.cumulative(OCTAVES)]
                 family.add_metric([served.alias, lane, name], buckets, times.sum_s)
     return family
