@@ -137,7 +137,9 @@ class Requests:
             "texts": self.texts,
             "tokens": self.tokens,
             **whole,
-            "parts": {lane: {name: found[lane][name] for name in PARTS[1:] if found[lane][name]["p50"]} for lane in LANES},
+            "parts": {
+                lane: {name: found[lane][name] for name in PARTS[1:] if found[lane][name]["p50"]} for lane in LANES
+            },
             "refusals": self.errors.get(errors.HOST_BUSY, 0),
             "cancelled": self.cancelled,
             "errors": dict(self.errors),
