@@ -1,6 +1,6 @@
 """Frames on the socket: u32le header length, u32le body length, header (JSON, UTF-8), body (bytes).
 
-A request's header is {"id": int, "op": text, "arguments": object}.
+A request's header is {"id": int, "op": text, "arguments": object}, with "traceparent": text where there is one.
 A reply's is {"id": int} with more about its body, or {"id": int, "error": {"code", "message", "hint"}}.
 The body of a reply is JSON; for embed it is one pgvector literal a line.
 """
@@ -55,6 +55,7 @@ class Request:
     body: bytes
     size: int = 0  # bytes of room that it has taken
     room: Room | None = None
+    traceparent: object = None  # W3C Trace Context, where the session has one; checked where it is used
 
     def done(self, *_: object) -> None:
         """Give back the room it took; once."""
@@ -105,7 +106,7 @@ def _request(fields: object, body: bytes) -> Request:
     number, op, arguments = fields.get("id"), fields.get("op"), fields.get("arguments", {})
     if type(number) is not int or not isinstance(op, str) or not isinstance(arguments, dict):
         raise BadFrame("a header lacks id, op or arguments, or one is of the wrong kind")
-    return Request(number, op, arguments, body)
+    return Request(number, op, arguments, body, traceparent=fields.get("traceparent"))
 
 
 def pack(header: dict, body: bytes = b"") -> bytes:

@@ -39,7 +39,7 @@ class Observation:
 
     def __init__(self, metrics: "Metrics", request: "Request") -> None:
         self._metrics = metrics
-        self.op, self.arguments, self.traceparent = request.op, request.arguments, getattr(request, "traceparent", None)
+        self.op, self.arguments, self.traceparent = request.op, request.arguments, request.traceparent
         self.alias: str | None = None
         self.lane = "bulk" if request.arguments.get("lane") == "bulk" else "interactive"
         self.parts: list[tuple[str, float, float]] = []  # (name, start, end), seconds of time.perf_counter

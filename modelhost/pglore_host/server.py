@@ -57,6 +57,7 @@ class Server:
             end_reading()
         if self._connections:
             await asyncio.wait(list(self._connections), timeout=DRAIN_S)
+        self._operations.end()
 
     def stop(self) -> dict:
         """Ask for a stop: what is running is finished, this request included, and connections are closed."""
