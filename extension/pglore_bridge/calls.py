@@ -4,6 +4,7 @@ import json
 
 from .channel import exchange, frame
 from .failure import Failure
+from .trace import traceparent
 
 GROUP_TEXTS = 256  # an array travels in groups, so that the host's queue stays short and a cancel is heard soon
 GROUP_CHARACTERS = 1 << 18
@@ -65,12 +66,13 @@ def _embed(plpy, inputs, options):
                 "Cut it with lore.chunk and embed the chunks.",
             )
     groups = list(_groups(inputs, texts))
+    trace = traceparent(plpy)
     lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
     vectors, long = [None] * len(inputs), []
 
     def encode(number):
         arguments = {"texts": [inputs[index] for index in groups[number]], "lane": lane, **options}
-        return _request(number, "embed", json.dumps(arguments, ensure_ascii=False))
+        return _request(number, "embed", json.dumps(arguments, ensure_ascii=False), trace)
 
     def receive(number, header, body):
         for index, literal in zip(groups[number], body.decode("ascii").split("\n")):  # noqa: B905  # Python 3.9
@@ -88,17 +90,17 @@ def _host(plpy, op, arguments, admin):
         raise Failure(
             "LO103", "this operation is not to be had here", "The functions of schema lore say what there is."
         )
-    replies = []
+    replies, trace = [], traceparent(plpy)
 
     def receive(number, header, body):
         replies.append(body.decode("utf-8"))
 
-    exchange(plpy, 1, lambda number: _request(number, op, arguments), receive)
+    exchange(plpy, 1, lambda number: _request(number, op, arguments, trace), receive)
     return replies[0]
 
 
-def _request(number, op, arguments):
-    return frame(f'{{"id": {number}, "op": {json.dumps(op)}, "arguments": {arguments}}}'.encode())
+def _request(number, op, arguments, trace):
+    return frame(f'{{"id": {number}, "op": {json.dumps(op)}{trace}, "arguments": {arguments}}}'.encode())
 
 
 def _groups(inputs, texts):

@@ -1,0 +1,23 @@
+"""The trace that a session carries on: W3C Trace Context in its setting lore.traceparent, which any role may set."""
+
+import re
+
+from .failure import Failure
+
+TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+SETTING = "SELECT pg_catalog.current_setting('lore.traceparent', true) AS traceparent"
+
+_plan = None
+
+
+def traceparent(plpy):
+    """The member `, "traceparent": "..."` of a request's header, or nothing where none is set or it is not valid."""
+    global _plan
+    try:
+        if _plan is None:
+            _plan = plpy.prepare(SETTING)
+        value = plpy.execute(_plan)[0]["traceparent"]
+    except Exception as error:  # 57014 and its like: handed back as data, never swallowed
+        code = getattr(error, "sqlstate", None) or "57014"
+        raise Failure(code, str(error), getattr(error, "hint", None)) from None
+    return f', "traceparent": "{value}"' if value and TRACEPARENT.fullmatch(value) else ""
