@@ -29,19 +29,22 @@ def command(dsn: str | None, as_json: bool) -> None:
             collections = None
     if as_json:
         return print_json({"host": host, "collections": collections})
-    loaded = ", ".join(host.loaded) or "none yet"
-    facts = {
+    found = facts(host) | {"collections": "no catalog: run pglore init" if collections is None else len(collections)}
+    for collection in collections or ():
+        found[f"  {collection.name}"] = f"{collection.documents} documents, {collection.chunks} chunks"
+    show(found)
+
+
+def facts(host: pglore.HostStatus) -> dict[str, object]:
+    """What is told of the model host, by name."""
+    return {
         "model host": f"{host.version}, process {host.pid}, up {str(host.uptime).split('.')[0]}",
         "device": f"{host.device}" + (f" ({host.device_reason})" if host.device_reason else ""),
-        "loaded models": loaded,
+        "loaded models": ", ".join(host.loaded) or "none yet",
         "memory": size(host.memory_bytes),
         "requests": f"{host.requests} done, {host.active} running, {host.queued} waiting",
         "connections": host.connections,
-        "collections": "no catalog: run pglore init" if collections is None else len(collections),
     }
-    for collection in collections or ():
-        facts[f"  {collection.name}"] = f"{collection.documents} documents, {collection.chunks} chunks"
-    show(facts)
 
 
 def show(facts: Mapping[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+from . import control
 from .channel import exchange, frame
 from .failure import Failure
 from .trace import traceparent
@@ -90,6 +91,8 @@ def _host(plpy, op, arguments, admin):
         raise Failure(
             "LO103", "this operation is not to be had here", "The functions of schema lore say what there is."
         )
+    if op == "stop":
+        return json.dumps(control.stop(plpy))
     replies, trace = [], traceparent(plpy)
 
     def receive(number, header, body):

@@ -9,7 +9,7 @@ from pglore_cli.main import COMMANDS
 
 ERRCODES = Path(__file__).resolve().parents[2] / "sql" / "errcodes.txt"
 LISTED = [[cell.strip() for cell in line.split("|")] for line in ERRCODES.read_text().splitlines() if line[:2] == "LO"]
-ARGUMENTS = {"ask": ["why?"], "search": ["why"], "drop": ["pages", "--yes"], "ingest": ["."]}
+ARGUMENTS = {"host": ["status"], "ask": ["why?"], "search": ["why"], "drop": ["pages", "--yes"], "ingest": ["."]}
 
 
 def break_doctor(db, code: str) -> None:
