@@ -1,44 +1,84 @@
-"""Convert a text encoder for OpenVINO: python -m pglore_host.convert FOLDER MODEL_XML. Run by engines/openvino.py."""
+"""Convert a model for OpenVINO: python -m pglore_host.convert '{"folder": ...}'. Run by engines/conversions.py."""
 
+import json
 import os
 import sys
 import threading
 import time
+from pathlib import Path
+
+from . import files, settings
+from .engines import conversions
+from .errors import HostError
 
 
-def main(folder: str, target: str) -> None:
-    """Write the encoder's last layer as a function of token ids and mask, weights in float32."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+def main(asked: dict) -> None:
+    """Write the model as a function of token ids, mask and segments, weights in float32 or int8."""
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # it would call home; openvino does without
     import openvino
+
+    found = files.read(
+        Path(asked["folder"]), asked["task"], pooling=asked["pooling"], window_tokens=asked["window_tokens"]
+    )
+    target = Path(asked["target"])
+    converted, quality = _converted(found), None
+    if asked["int8"]:
+        from .quantize import quantized
+
+        converted, quality = quantized(converted, found)
+    openvino.save_model(converted, target / conversions.GRAPH, compress_to_fp16=False)
+    conversions.seal(target, quality)
+
+
+def _converted(found: files.ModelFiles):  # -> openvino.Model
+    """The model traced with the attention that its class is made for, or with the plain one where that fails."""
     import torch
-    from transformers import AutoModel
 
-    model = AutoModel.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
-    ).eval()
+    from .engines import pretrained
 
-    class Encoder(torch.nn.Module):
-        """The model with one output and inputs by name."""
+    try:
+        return _traced(found, pretrained.load(found, torch.float32))
+    except HostError:
+        raise
+    except Exception as error:
+        print(f"traced anew with plain attention: {error!r}", file=sys.stderr)
+        return _traced(found, pretrained.load(found, torch.float32, attention="eager"))
+
+
+def _traced(found: files.ModelFiles, model):  # -> openvino.Model
+    import inspect
+
+    import openvino
+    import torch
+
+    names = ["input_ids", "attention_mask"]
+    if found.task == "rerank" and found.config.token_types > 1:
+        names += ["token_type_ids"] * ("token_type_ids" in inspect.signature(model.forward).parameters)
+    output = "logits" if found.task == "rerank" else "last_hidden_state"
+
+    class Function(torch.nn.Module):
+        """The model with one output and inputs by place."""
 
         def __init__(self) -> None:
             super().__init__()
             self.model = model
 
-        def forward(self, input_ids, attention_mask):
-            return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        def forward(self, *inputs):
+            return getattr(self.model(**dict(zip(names, inputs, strict=True))), output)
 
-    ids = torch.ones((2, 7), dtype=torch.int64)
+    ids = torch.full((2, 7), found.config.vocabulary // 2, dtype=torch.int64)
     mask = torch.ones_like(ids)
-    mask[1, 4:] = 0
-    shape = openvino.PartialShape([-1, -1])
+    ids[1, 4:], mask[1, 4:] = found.pad_id, 0
+    example = (ids, mask, torch.zeros_like(ids))[: len(names)]
     with torch.inference_mode():
         converted = openvino.convert_model(
-            Encoder(),
-            example_input={"input_ids": ids, "attention_mask": mask},
-            input=[("input_ids", shape, openvino.Type.i64), ("attention_mask", shape, openvino.Type.i64)],
+            Function(),
+            example_input=example,
+            input=[(openvino.PartialShape([-1, -1]), openvino.Type.i64) for _ in names],
         )
-    openvino.save_model(converted, target, compress_to_fp16=False)
+    for port, name in zip(converted.inputs, names, strict=True):
+        port.get_tensor().set_names({name})
+    return converted
 
 
 def _end_with(parent: int) -> None:
@@ -49,4 +89,10 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    settings.quiet_environment()
+    try:
+        main(json.loads(sys.argv[1]))
+    except HostError as error:
+        print(conversions.SAID + json.dumps(error.as_dict()), flush=True)
+        sys.exit(1)

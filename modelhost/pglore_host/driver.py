@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import errors, log
+from .dense import activate
 from .engines import Engine
 from .errors import HostError
 from .files import ModelFiles
 from .lane import padded_length
-from .pooling import pool, unit
+from .pooling import head, unit
 from .queue import Queue, Text
 from .tokenizer import ModelTokenizer
 
@@ -29,7 +30,7 @@ class Driver:
     def warm_up(self) -> None:
         """One small run before anybody waits; raises HostError LO204 when its result is not finite."""
         ids, mask, _ = self.padded([self._tokenizer.windows(self._tokenizer.encode(["warm up"])[0])[0]])
-        if not np.isfinite(self._engine.run(ids, mask)).all():
+        if not np.isfinite(self._engine.run(ids, mask, pooled=True)).all():
             raise HostError(errors.MODEL_NOT_LOADED, "the model's output is not finite: its weights are damaged")
 
     def start(self) -> None:
@@ -58,9 +59,10 @@ class Driver:
         started = time.perf_counter()
         for text in batch:
             text.job.taken(started, len(batch))
-        ids, mask, _ = self.padded([text.ids for text in batch])
+        ids, mask, types = self.padded([text.ids for text in batch], [text.types for text in batch])
+        pooled = all(text.job.reduce is None for text in batch)
         try:
-            states = self._engine.run(ids, mask)
+            found = self._engine.run(ids, mask, types, pooled)
         except Exception as error:
             if isinstance(error, MemoryError):
                 self._queue.shrink(ids.size)
@@ -72,39 +74,45 @@ class Driver:
             code = errors.OUT_OF_MEMORY if isinstance(error, MemoryError) else errors.INTERNAL_ERROR
             batch[0].job.close(HostError(code, f"the model failed on a text of {ids.shape[1]} tokens: {error}"))
             return
-        self._deliver(batch, states, mask)
+        self._deliver(batch, found, mask, pooled)
         ended = time.perf_counter()
         self._queue.measured(ids.size, ended - started)
         self._queue.usage.add(len(batch), sum(text.length for text in batch), ids.size, started, ended)
 
-    def _deliver(self, batch: list[Text], states: np.ndarray, mask: np.ndarray) -> None:
-        vectors = pool(states, mask, self._files.pooling)
+    def _deliver(self, batch: list[Text], found: np.ndarray, mask: np.ndarray, pooled: bool) -> None:
+        """Hand out what the engine gave: token states (B, L, D), pooled vectors (B, H), or logits (B, 1)."""
+        if self._files.task == "rerank":
+            results = activate(self._files.activation, found[:, 0]).tolist()
+        elif pooled:
+            results = unit(found)
+        else:
+            results = unit(head(found, mask, self._files.pooling, self._files.steps))
         prefix, suffix = self._tokenizer.prefix_tokens, self._tokenizer.suffix_tokens
         for row, text in enumerate(batch):
             job = text.job
             if job.closed:
                 continue
             if job.reduce is None:
-                job.results[text.index] = vectors[row]
+                job.results[text.index] = results[row]
             else:
-                inner = unit(states[row, prefix : text.length - suffix])
-                job.results[text.index] = job.reduce(inner, vectors[row])
+                inner = unit(found[row, prefix : text.length - suffix])
+                job.results[text.index] = job.reduce(inner, results[row])
             job.missing -= 1
             if not job.missing:
                 job.close()
 
     def padded(
-        self, texts: Sequence[np.ndarray], types: Sequence[np.ndarray] | None = None
+        self, texts: Sequence[np.ndarray], types: Sequence[np.ndarray | None] = ()
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Ids, mask and types, (B, L) int64, padded on the right; types None where there are none."""
         longest = max(map(len, texts))
         length = max(longest, min(self._files.window_tokens, padded_length(longest)))
         ids = np.full((len(texts), length), self._files.pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
-        kinds = None if types is None else np.zeros_like(ids)
+        kinds = None if all(kind is None for kind in types) else np.zeros_like(ids)
         for row, text in enumerate(texts):
             ids[row, : len(text)] = text
             mask[row, : len(text)] = 1
-            if kinds is not None:
+            if kinds is not None and types[row] is not None:
                 kinds[row, : len(text)] = types[row]
         return ids, mask, kinds

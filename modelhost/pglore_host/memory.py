@@ -54,7 +54,7 @@ class Memory:
 
         raises  HostError LO303 when it is larger than the budget, or those in use leave too little for too long
         """
-        kind, needs = model.device.kind, estimate(model)
+        kind, needs = model.device.kind, model.files.needs_bytes(model.device.dtype)
         budget = self.budget(kind)
         if needs > budget:
             raise HostError(
@@ -99,11 +99,6 @@ class Memory:
             for model in list(self._models):
                 if model.state == "ready" and not model.uses and now - model.used_at > limit:
                     await model.unload()
-
-
-def estimate(model: "Model") -> int:
-    """Bytes that a model will take, by its weights."""
-    return sum(path.stat().st_size for path in model.files.folder.glob("*.safetensors"))
 
 
 def device_bytes(kind: str) -> int:

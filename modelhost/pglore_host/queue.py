@@ -83,6 +83,11 @@ class Text:
         """(length,) token ids with special tokens."""
         return self.job.texts[self.index]
 
+    @property
+    def types(self) -> np.ndarray | None:
+        """(length,) token types, of a pair of texts."""
+        return self.job.types[self.index] if self.job.types else None
+
 
 class Queue:
     """A bounded queue with two lanes; run is called on the event loop, take by the engine's thread."""

@@ -120,7 +120,8 @@ class Registry:
 
     def files(self, entry: Entry) -> ModelFiles:
         """Read and check the files of an entry; blocking. raises HostError LO204"""
-        found = files.read(self.folder(entry))
+        own = {name: entry.options[name] for name in ("pooling", "window_tokens") if name in entry.options}
+        found = files.read(self.folder(entry), entry.task, **own)
         if entry.content_hash is not None and found.content_hash != entry.content_hash:
             raise HostError(
                 errors.MODEL_NOT_LOADED,

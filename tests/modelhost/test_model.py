@@ -14,6 +14,7 @@ from pglore_host.memory import Memory
 from pglore_host.model import Model
 from pglore_host.tokenizer import ModelTokenizer
 
+HASH = "0b40d68aaba88031619478e4aa310c93"  # of the default model's files
 TEXTS = ["how do I shrink a table?", "x", "reclaim disk space " * 30, "Ünïcödé 漢字", "a b c " * 80]
 
 
@@ -39,20 +40,16 @@ async def test_engines_and_number_formats_agree(running, model_folder, cache):
     assert (exact * usual).sum(axis=1).min() > 0.9999
 
 
-async def test_a_damaged_cache_is_made_anew(running, model_folder, cache, tmp_path):
-    shutil.copytree(cache, tmp_path / "cache")
-    (path,) = (tmp_path / "cache").glob("*/model.xml")
-    shutil.rmtree(path.parent / "compiled", ignore_errors=True)
-    path.write_text("<net damaged")
+@pytest.mark.parametrize("name", ["model.xml", "model.bin", "manifest.json"])
+async def test_a_damaged_cache_is_made_anew(running, model_folder, cache, tmp_path, capfd, name):
+    (kept,) = (path.parent for path in cache.glob("*-embed-float32-*/model.xml") if HASH in str(path))
+    path = shutil.copytree(kept, tmp_path / "cache" / kept.name) / name
+    before = bytearray(path.read_bytes())
+    before[len(before) // 2] ^= 1
+    path.write_bytes(before)
     assert (await vectors(loaded(model_folder, tmp_path / "cache"))).shape == (len(TEXTS), 384)
-    assert path.stat().st_size > 1000
-
-
-async def test_a_compiled_model_that_is_damaged_does_no_harm(running, model_folder, cache, tmp_path):
-    shutil.copytree(cache, tmp_path / "cache")
-    for path in (tmp_path / "cache").rglob("*.blob"):
-        path.write_bytes(path.read_bytes()[:1000])
-    assert (await vectors(loaded(model_folder, tmp_path / "cache"))).shape == (len(TEXTS), 384)
+    assert "damaged cache" in capfd.readouterr().err
+    assert path.read_bytes() != before
 
 
 class Failing:
@@ -69,11 +66,11 @@ class Failing:
     def unload(self) -> None:
         self.engine.unload()
 
-    def run(self, ids, mask):
+    def run(self, ids, mask, types=None, pooled=False):
         self.runs.append(len(ids))
         if error := self.fails(ids):
             raise error
-        return self.engine.run(ids, mask)
+        return self.engine.run(ids, mask, types, pooled)
 
 
 async def faulty(monkeypatch, model_folder, cache, fails) -> tuple[Model, Failing]:

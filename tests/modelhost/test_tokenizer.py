@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pglore_host.errors import HostError
-from pglore_host.tokenizer import SLICE_CHARACTERS, ModelTokenizer, check_windows
+from pglore_host.tokenizer import SLICE_CHARACTERS, ModelTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,29 @@ def test_encoding_ends_early_when_it_is_stopped(tokenizer):
     assert len(tokenizer.encode(["word " * 100] * 1000, stopped)) < 1000
 
 
-def test_too_many_windows_are_refused():
-    check_windows(32, 32, 1)
+def test_a_pair_is_read_as_the_models_own_tokenizer_reads_it(tokenizer, model_folder):
+    query, document = tokenizer.encode(["which fox", "The quick brown fox"])
+    ((ids, types),) = tokenizer.pairs(query, document)
+    expected = tokenizer.raw.encode("which fox", "The quick brown fox")
+    assert (ids.tolist(), types.tolist()) == (expected.ids, [0] * len(expected.ids))  # this model has one segment
+    two = ModelTokenizer(model_folder, 256, token_types=2)
+    assert two.pairs(query, document)[0][1].tolist() == expected.type_ids
+
+
+def test_a_long_document_is_read_in_windows_that_each_hold_the_query(tokenizer):
+    query, document = tokenizer.encode(["which fox", "word " * 600])
+    pairs = tokenizer.pairs(query, document)
+    assert len(pairs) == 3 and all(len(ids) <= 256 and ids[1:3].tolist() == query.tolist() for ids, _ in pairs)
+    assert sum(len(ids) - 5 for ids, _ in pairs) == 600
+
+
+def test_a_query_that_fills_the_window_is_refused(tokenizer):
+    query, document = tokenizer.encode(["word " * 240, "word " * 100])
     with pytest.raises(HostError) as caught:
-        check_windows(33, 32, 50_000)
-    assert caught.value.code == "LO102" and "50,000" in caught.value.message
+        tokenizer.pairs(query, document)
+    assert caught.value.code == "LO102" and "240" in caught.value.message
+
+
+def test_a_document_without_a_token_is_still_read(tokenizer):
+    query, nothing = tokenizer.encode(["which fox", ""])
+    assert tokenizer.pairs(query, nothing)[0][0].tolist() == [101, *query, 102, 102]

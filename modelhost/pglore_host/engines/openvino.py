@@ -1,107 +1,96 @@
-"""OpenVINO on a CPU: the torch module is converted once, cached on disk by fingerprint, and compiled from there.
+"""OpenVINO on a CPU: a converted model (conversions.py), compiled when it is loaded.
 
-Converting runs in a process of its own: torch and transformers never enter the host, and a later start needs neither.
+What is compiled is not kept: reading and checking it was measured to take as long as compiling.
 """
 
-import os
-import shutil
-import subprocess
-import sys
-import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import openvino
 
-from .. import errors, log
+from .. import errors, log, pooling
 from ..device import Device
 from ..errors import HostError
 from ..files import ModelFiles
 from ..settings import Settings
+from . import conversions, give_back
 
-CONVERT_TIMEOUT_S = 600
-PRECISION = {"float32": "f32", "bfloat16": "bf16"}
+PRECISION = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 
 
 class OpenVinoEngine:
-    """A text encoder compiled for this CPU."""
+    """A text encoder or cross-encoder compiled for this CPU."""
 
     name = "openvino"
+    memory_bytes = None
 
     def __init__(self, files: ModelFiles, device: Device, settings: Settings) -> None:
         self._files, self._device, self._settings = files, device, settings
-        self._request = None
+        self._request = self._compiled = None
+        self.quality: dict | None = None
 
     def load(self) -> None:
-        """Convert where the cache has no copy, then compile."""
-        folder = (
-            self._settings.cache / f"{self._files.content_hash[:32]}-openvino-{openvino.__version__[:8].rstrip('-.')}"
-        )
-        cached = (folder / "model.xml").exists()
-        if not cached:
-            self._convert(folder)
-        try:
-            self._compile(folder)
-        except RuntimeError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            if not cached:
-                raise HostError(errors.MODEL_NOT_LOADED, f"OpenVINO cannot compile the model: {error}") from error
-            log.write("damaged cache", folder=str(folder), error=str(error))
-            self.load()
+        """Convert where the cache holds no intact copy, then compile."""
+        int8 = self._device.dtype == "int8"
+        place = conversions.folder(self._settings.cache, self._files, openvino.__version__, int8)
+        about = conversions.manifest(place)
+        if about is None or not self._compile(place, about):
+            if place.exists():
+                log.write("damaged cache", folder=str(place))
+            conversions.make(place, self._files, int8)
+            about = conversions.manifest(place)
+            if about is None or not self._compile(place, about):
+                raise HostError(errors.MODEL_NOT_LOADED, "OpenVINO cannot compile it", 'Set "engine" to "torch".')
+        self.quality = about.get("quality")
 
-    def _compile(self, folder: Path) -> None:
-        """Make the model ready from the cache; what is compiled is kept there too, for the next start."""
+    def _compile(self, place: "conversions.Path", about: dict) -> bool:
+        """Compile a conversion while its weights are hashed; False where either shows that it is damaged."""
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
-            "CACHE_DIR": str(folder / "compiled"),
             "INFERENCE_PRECISION_HINT": PRECISION[self._device.dtype],
         }
         if self._settings.threads:
             options["INFERENCE_NUM_THREADS"] = str(self._settings.threads)
-        core = openvino.Core()
-        compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", options)
-        self._inputs = {port.get_any_name() for port in compiled.inputs}
-        self._request = compiled.create_infer_request()
-
-    def _convert(self, folder: Path) -> None:
-        """Have a child process write the model's intermediate form, and move it into the cache in one step."""
-        part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-        try:
-            self._settings.cache.mkdir(parents=True, exist_ok=True)
-            for left in self._settings.cache.glob("*.part"):  # by a host that ended while it converted
-                if time.time() - left.stat().st_mtime > 2 * CONVERT_TIMEOUT_S:
-                    shutil.rmtree(left, ignore_errors=True)
-            part.mkdir()
-            log.write("converting", model=str(self._files.folder), to=str(folder))
-            command = [sys.executable, "-m", "pglore_host.convert", str(self._files.folder), str(part / "model.xml")]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=CONVERT_TIMEOUT_S, check=False)
-            if done.returncode:
-                log.write("conversion failed", stderr=done.stderr[-4000:])
-                last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-                raise HostError(errors.MODEL_NOT_LOADED, f"the model cannot be converted for OpenVINO: {last}")
+        if not conversions.intact(place, about, conversions.GRAPH):
+            return False
+        with ThreadPoolExecutor(1) as hasher:
+            whole = hasher.submit(conversions.intact, place, about, conversions.WEIGHTS)
             try:
-                part.rename(folder)
-            except OSError:
-                if not (folder / "model.xml").exists():
-                    shutil.rmtree(folder, ignore_errors=True)
-                    part.rename(folder)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise HostError(
-                errors.MODEL_NOT_LOADED,
-                f"the model cannot be converted for OpenVINO: {error}",
-                'Check that the folder "cache" of host.json can be written, and its disk has room.',
-            ) from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+                core = openvino.Core()
+                self._compiled = core.compile_model(core.read_model(place / conversions.GRAPH), "CPU", options)
+            except RuntimeError as error:
+                log.write("OpenVINO cannot compile", error=str(error)[:1000])
+                return False
+            if not whole.result():
+                self._compiled = None
+                return False
+        self._inputs = {port.get_any_name() for port in self._compiled.inputs}
+        self._request = self._compiled.create_infer_request()
+        return True
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def run(
+        self, ids: np.ndarray, mask: np.ndarray, types: np.ndarray | None = None, pooled: bool = False
+    ) -> np.ndarray:
         """See Engine.run."""
         inputs = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
-            inputs["token_type_ids"] = np.zeros_like(ids)
-        return self._request.infer(inputs, share_inputs=True, share_outputs=True)[0]
+            inputs["token_type_ids"] = np.zeros_like(ids) if types is None else types
+        try:
+            found = self._request.infer(inputs, share_inputs=True, share_outputs=True)[0]
+        except RuntimeError as error:
+            if "alloc" not in str(error) and "memory" not in str(error):
+                raise
+            raise MemoryError("the machine has too little memory for this batch") from error
+        if pooled and self._files.task == "embed":
+            return pooling.head(found, mask, self._files.pooling, self._files.steps)
+        return found
+
+    def health(self) -> str | None:
+        """See Engine.health."""
+        return "not loaded" if self._request is None else None
 
     def unload(self) -> None:
         """See Engine.unload."""
-        self._request = None
+        self._request = self._compiled = None
+        give_back()
