@@ -7,8 +7,10 @@ of `make up`, on which the tests use databases of their own. Every test gets a f
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg
@@ -147,6 +149,53 @@ def _alive(pid: int) -> bool:
 def host(db: psycopg.Connection) -> Host:
     """The model host: host.pid, host.kill()."""
     return Host(db)
+
+
+class Collector:
+    """An OTLP/HTTP collector that keeps the spans it is sent."""
+
+    def __init__(self):
+        self.spans, self.resources, self.raw = [], [], b""
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                collector._take(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def _take(self, path: str, body: bytes) -> None:
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        assert path == "/v1/traces"
+        self.raw += body
+        for group in ExportTraceServiceRequest.FromString(body).resource_spans:
+            self.resources.append(group.resource)
+            self.spans += [span for scope in group.scope_spans for span in scope.spans]
+
+    def named(self, name: str, count: int = 1) -> list:
+        """The spans of a name, in the order of their ends, waiting until there are so many."""
+        deadline = time.monotonic() + 20
+        while len(found := [span for span in self.spans if span.name == name]) < count:
+            assert time.monotonic() < deadline, [span.name for span in self.spans]
+            time.sleep(0.02)
+        return sorted(found, key=lambda span: span.end_time_unix_nano)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector of spans: collector.url, collector.named(name)."""
+    collector = Collector()
+    yield collector
+    collector.server.shutdown()
+    collector.server.server_close()
 
 
 @pytest.fixture(scope="session")

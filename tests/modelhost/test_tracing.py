@@ -2,13 +2,10 @@
 
 import asyncio
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from pglore_host import errors, metrics, tracing
 from pglore_host.errors import HostError
@@ -19,50 +16,9 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 
 
-class Collector:
-    """An OTLP/HTTP collector that keeps what it is sent."""
-
-    def __init__(self):
-        self.spans, self.raw, self.resources = [], b"", []
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                collector.take(self.path, body)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def take(self, path, body):
-        assert path == "/v1/traces"
-        self.raw += body
-        for group in ExportTraceServiceRequest.FromString(body).resource_spans:
-            self.resources.append(group.resource)
-            self.spans += [span for scope in group.scope_spans for span in scope.spans]
-
-    def named(self, name, count=1):
-        """The spans of a name, waiting for so many."""
-        deadline = time.monotonic() + 20
-        while len(found := [span for span in self.spans if span.name == name]) < count:
-            assert time.monotonic() < deadline, [span.name for span in self.spans]
-            time.sleep(0.02)
-        return found
-
-
-@pytest.fixture
-def collector(monkeypatch):
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
-    collector = Collector()
-    yield collector
-    collector.server.shutdown()
-    collector.server.server_close()
 
 
 @pytest.fixture
@@ -187,7 +143,6 @@ def test_the_spans_that_wait_are_delivered_when_the_host_stops(collector, monkey
 
 
 def test_a_collector_that_is_not_there_costs_the_host_a_line_and_no_time(monkeypatch, capsys):
-    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     tracer = Tracing("http://127.0.0.1:9")
     numbers = Metrics(lambda alias, task: "small", lambda: [], tracer)
