@@ -41,7 +41,7 @@ from .errors import (
     UnknownEngine,
     UnknownModel,
 )
-from .host import HostStatus
+from .host import HostMetrics, HostStatus
 from .models import Model, ModelSource
 from .parse import Parsed
 from .rerank import Ranked
@@ -76,6 +76,7 @@ __all__ = [
     "Hit",
     "HostBusy",
     "HostDown",
+    "HostMetrics",
     "HostStatus",
     "InputTooLong",
     "InternalError",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from .call import build, call, first
 from .session import AsyncSession, Session
@@ -26,11 +27,53 @@ class HostStatus:
     memory_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class HostMetrics:
+    """What one model has done since the host's process started; times in ms, shares of 1.
+
+    Percentiles are those of requests answered in the last 5 to 10 minutes; None is said where nothing is known, and for
+    what belongs to the model that a method borrows.
+    """
+
+    alias: str
+    device: str | None
+    memory_bytes: int | None
+    interactive_queued: int | None
+    bulk_queued: int | None
+    requests: int
+    texts: int
+    tokens: int
+    batches: int | None
+    batch_texts: float | None
+    batch_tokens: float | None
+    padding_waste: float | None
+    tokens_per_s: float | None
+    busy_share: float | None
+    interactive_p50_ms: float | None
+    interactive_p95_ms: float | None
+    interactive_p99_ms: float | None
+    bulk_p50_ms: float | None
+    bulk_p95_ms: float | None
+    bulk_p99_ms: float | None
+    parts: dict[str, Any]
+    refusals: int
+    cancelled: int
+    errors: dict[str, int]
+    loads: int | None
+    unloads: int | None
+    last_used: datetime | None
+
+
 class AsyncHost(AsyncSession):
     async def host_status(self) -> HostStatus:
         """The state of the model host, which this call starts if it is not running. raises HostDown"""
         rows = await self._rows(call("lore.host_status"))
         return build(HostStatus, rows[0])
+
+    async def host_metrics(self) -> list[HostMetrics]:
+        """A row for each model that has been used or is loaded: queue, batches, speed, latency. raises HostDown"""
+        rows = await self._rows(call("lore.host_metrics"))
+        return [build(HostMetrics, row) for row in rows]
 
     async def host_start(self) -> int:
         """Start the model host unless it runs; returns its process id. raises HostDown"""
@@ -49,6 +92,11 @@ class Host(Session):
         """The state of the model host, which this call starts if it is not running. raises HostDown"""
         rows = self._rows(call("lore.host_status"))
         return build(HostStatus, rows[0])
+
+    def host_metrics(self) -> list[HostMetrics]:
+        """A row for each model that has been used or is loaded: queue, batches, speed, latency. raises HostDown"""
+        rows = self._rows(call("lore.host_metrics"))
+        return [build(HostMetrics, row) for row in rows]
 
     def host_start(self) -> int:
         """Start the model host unless it runs; returns its process id. raises HostDown"""

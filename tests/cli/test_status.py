@@ -27,6 +27,17 @@ def test_models_are_tab_separated_in_a_pipe(pglore):
     assert {model["task"] for model in json.loads(pglore("models", "--json").stdout)} == {"embed", "rerank", "generate"}
 
 
+def test_the_numbers_of_each_model_are_a_table_or_json(pglore, db):
+    db.execute("SELECT lore.embed('text')")
+    head, *rows = pglore("host", "metrics").stdout.splitlines()
+    columns = head.split("\t")
+    assert columns[:2] == ["model", "device"] and "p95 ms" in columns
+    (row,) = [dict(zip(columns, row.split("\t"), strict=True)) for row in rows if row.startswith("all-minilm-l6-v2")]
+    assert int(row["requests"]) > 0 and float(row["p50 ms"]) > 0 and row["engine busy"].endswith("%")
+    found = json.loads(pglore("host", "metrics", "--json").stdout)
+    assert "all-minilm-l6-v2" in {row["alias"] for row in found}
+
+
 def test_collections_are_listed(loaded):
     head, row = loaded("collections").stdout.splitlines()
     assert head.startswith("name\tdocuments")

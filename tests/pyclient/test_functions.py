@@ -97,6 +97,14 @@ def test_host_status_tells_the_process(lore):
     assert status.uptime.total_seconds() >= 0
 
 
+def test_host_metrics_tell_what_each_model_did(lore):
+    lore.embed("text")
+    (found,) = [row for row in lore.host_metrics() if row.alias == "all-minilm-l6-v2"]
+    assert isinstance(found, pglore.HostMetrics)
+    assert found.requests > 0 and found.parts["interactive"]["infer"]["p50"] > 0
+    assert found.last_used.tzinfo is not None
+
+
 def test_doctor_gives_findings(lore):
     assert all(isinstance(finding, pglore.Finding) for finding in lore.doctor())
 
@@ -152,6 +160,7 @@ RESULTS = [
     (pglore.Model, "lore.models"),
     (pglore.CollectionInfo, "lore.collections"),
     (pglore.HostStatus, "lore.host_status()"),
+    (pglore.HostMetrics, "lore.host_metrics()"),
     (pglore.Finding, "lore.doctor()"),
     (pglore.Ranked, "lore.rerank('a', ARRAY['a'])"),
     (pglore.Chunk, "lore.chunk('a')"),
