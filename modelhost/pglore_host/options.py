@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from . import errors
+from . import errors, sources
+from .entry import OWN, TASKS, shown
 from .errors import HostError
 from .settings import DEVICES, ENGINES
 from .sources import Source
@@ -81,6 +82,21 @@ def known(source: Source, task: str) -> dict[str, Check]:
         return BUILTIN
     taken = REMOTE if source.kind == "remote" else {**LOCAL, **(HUB if source.kind == "hub" else {})}
     return {**taken, **EMBED} if task == "embed" else taken
+
+
+def admit(alias: str, task: str, source: str, options: dict) -> dict:
+    """The options of a model that may be registered so, without those that are null; raises HostError LO103."""
+    if not isinstance(alias, str) or not ALIAS.fullmatch(alias):
+        raise HostError(
+            errors.BAD_ARGUMENT,
+            f'"{shown(alias)}" cannot be an alias',
+            "An alias is 1 to 64 of: small letters, digits, dot, underscore, hyphen.",
+        )
+    if alias in OWN:
+        raise HostError(errors.BAD_ARGUMENT, f'"{alias}" is pglore\'s own model', "Choose another alias.")
+    if task not in TASKS:
+        raise HostError(errors.BAD_ARGUMENT, f'there is no task "{shown(task)}"', f"Tasks: {', '.join(TASKS)}.")
+    return check(sources.parse(source), task, options)
 
 
 def check(source: Source, task: str, options: dict) -> dict:

@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict, replace
 
 from . import errors, log, options, sources, store
-from .entry import OWN, OWN_DEFAULTS, TASKS, Entry, shown
+from .entry import OWN, OWN_DEFAULTS, Entry, shown
 from .errors import HostError
 from .registry import Registry
 
@@ -27,18 +27,7 @@ class Registrar:
         returns  its row
         raises   HostError LO103, LO204, LO206, LO301
         """
-        if not options.ALIAS.fullmatch(alias):
-            raise HostError(
-                errors.BAD_ARGUMENT,
-                f'"{shown(alias)}" cannot be an alias',
-                "An alias is 1 to 64 of: small letters, digits, dot, underscore, hyphen.",
-            )
-        if alias in OWN:
-            raise HostError(errors.BAD_ARGUMENT, f'"{alias}" is pglore\'s own model', "Choose another alias.")
-        if task not in TASKS:
-            raise HostError(errors.BAD_ARGUMENT, f'there is no task "{shown(task)}"', f"Tasks: {', '.join(TASKS)}.")
-        origin = sources.parse(source)
-        entry = Entry(alias, task, source, options.check(origin, task, given))
+        entry = Entry(alias, task, source, options.admit(alias, task, source, given))
         self._fits(entry)
         async with self._changing:
             self._writable()
@@ -48,7 +37,7 @@ class Registrar:
                     f'there is a model "{alias}" already',
                     "Drop it first, or pass replace => true.",
                 )
-            if origin.is_local:
+            if entry.origin.is_local:
                 entry = await self._checked(entry)
             entry = replace(entry, added_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
             self._stays_fit(entry)

@@ -39,10 +39,12 @@ class Registry:
             models, defaults = store.read(self.settings.folder)
             for row in models:
                 entry = Entry(**row)
-                options.check(entry.origin, entry.task, dict(entry.options))
+                options.admit(entry.alias, entry.task, entry.source, dict(entry.options))
                 self.entries[entry.alias] = entry
-            self.defaults.update({task: alias for task, alias in defaults.items() if alias in self.entries})
-        except (ValueError, TypeError, HostError) as error:
+            for task, alias in defaults.items():
+                if alias in self.entries and self.entries[alias].task == task:
+                    self.defaults[task] = alias
+        except (ValueError, TypeError, AttributeError, HostError) as error:
             self.damage = str(error)
             self.entries, self.defaults = dict(OWN), dict(OWN_DEFAULTS)
             log.write("registry damaged", error=self.damage)
