@@ -12,6 +12,7 @@ GROUP_CHARACTERS = 1 << 18
 TEXT_LIMIT = 1_000_000  # characters
 REPORT = "Please report it, with the server's log."
 BULK_TEXTS = 16  # arrays from this size on wait behind single texts
+engine_us = None  # what the host's tokenizer and engine took for the last group of texts; bench/embed.py reads it
 # The operator's operations: they come through lore._admin, which lore_admin alone may call, and are never sent twice.
 ADMIN_OPS = ("add_model", "drop_model", "set_default", "load_model", "unload_model", "model_sources", "stop")
 
@@ -76,6 +77,8 @@ def _embed(plpy, inputs, options):
         return _request(number, "embed", json.dumps(arguments, ensure_ascii=False), trace)
 
     def receive(number, header, body):
+        global engine_us
+        engine_us = header.get("engine_us")
         for index, literal in zip(groups[number], body.decode("ascii").split("\n")):  # noqa: B905  # Python 3.9
             vectors[index] = literal
         if "long" in header:

@@ -35,6 +35,7 @@ class Driver:
 
     def start(self) -> None:
         """Begin to take batches."""
+        self._queue.run_batch = self._try
         self._thread.start()
 
     def stop(self) -> None:
@@ -44,13 +45,17 @@ class Driver:
 
     def _drive(self) -> None:
         while (batch := self._queue.take()) is not None:
-            try:
-                self._run([text for text in batch if not text.job.closed])
-            except Exception as error:  # the thread must outlive any batch
-                log.fault("batch failed", error)
-                for text in batch:
-                    text.job.close(HostError(errors.INTERNAL_ERROR, "the model host failed on a batch"))
+            self._try(batch)
         self._engine.unload()
+
+    def _try(self, batch: list[Text]) -> None:
+        """Run a batch; whatever goes wrong ends up with its requests, not with who called."""
+        try:
+            self._run([text for text in batch if not text.job.closed])
+        except Exception as error:
+            log.fault("batch failed", error)
+            for text in batch:
+                text.job.close(HostError(errors.INTERNAL_ERROR, "the model host failed on a batch"))
 
     def _run(self, batch: list[Text]) -> None:
         """Run a batch; one that fails is halved, so that only the text that cannot be run fails."""

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import orjson
 
-from . import errors
+from . import errors, metrics
 from .arguments import choice, flag, optional_text, text, visible
 from .entry import Use
 from .errors import HostError
@@ -36,7 +36,9 @@ async def embed(registry: Registry, arguments: dict) -> tuple[dict, bytes]:
         if not texts:
             return {}, b""
         vectors, longer = await vectors_of(use, texts, input_type, lane, truncate)
-        fields = {"long": _long(use, longer, truncate)} if longer or (truncate and use.is_remote) else {}
+        fields: dict = {"engine_us": metrics.engine_us()}
+        if longer or (truncate and use.is_remote):
+            fields["long"] = _long(use, longer, truncate)
     if length:
         vectors = unit(vectors[:, :length])
     body = _literals(vectors) if len(vectors) <= INLINE_ROWS else await asyncio.to_thread(_literals, vectors)

@@ -77,14 +77,23 @@ def part(name: str, started_s: float) -> None:
         seen.parts.append((name, started_s, time.perf_counter()))
 
 
-def ran(lane: str, submitted_s: float, taken_s: float, tokens: int, batch_texts: int) -> None:
-    """Hook: an engine has run texts of the request; it took the first at `taken_s`, in a batch of `batch_texts`."""
+def ran(
+    lane: str, submitted_s: float, taken_s: float, tokens: int, batch_texts: int, ended_s: float | None = None
+) -> None:
+    """Hook: an engine ran texts of the request, from `taken_s`, in a batch of `batch_texts`, to `ended_s` or now."""
     if (seen := current.get()) is not None:
         seen.lane = lane
         seen.tokens += tokens
         seen.batch_texts = max(seen.batch_texts, batch_texts)
         seen.parts.append(("queue", submitted_s, taken_s))
-        seen.parts.append(("infer", taken_s, time.perf_counter()))
+        seen.parts.append(("infer", taken_s, ended_s or time.perf_counter()))
+
+
+def engine_us() -> int | None:
+    """Microseconds that tokenizer and engine have worked on the request so far."""
+    if (seen := current.get()) is None:
+        return None
+    return round(1e6 * sum(end - start for name, start, end in seen.parts if name in ("tokenize", "infer")))
 
 
 def _code(error: BaseException) -> str:

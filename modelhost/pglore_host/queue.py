@@ -28,6 +28,8 @@ MAX_BATCH_TOKENS = 1 << 16  # padded; a fast engine gets less than BATCH_S of wo
 MIN_BATCH_TOKENS = 64
 FIRST_BATCH_TOKENS = 1024  # before anything is measured
 SHRUNK_S = 60.0  # how long a smaller bound on batches holds after the memory was not enough, before it doubles
+QUICK_TOKENS = 64  # padded; a text up to here that is alone runs on the event loop ...
+QUICK_S = 0.008  # ... if it holds that up for less than this
 STREAK = 8  # interactive batches in a row before waiting bulk work gets one
 
 # (token states (L, D) of unit rows without special tokens, pooled unit vector (D,)) -> result of a text
@@ -50,6 +52,8 @@ class Job:
     submitted_s: float = field(default_factory=time.perf_counter)
     taken_s: float = 0.0  # when the engine took the first text, in a batch of so many
     batch_texts: int = 0
+    ended_s: float = 0.0  # when the engine was done with the last
+    here: bool = False  # run on the event loop: its waiter needs no waking
 
     def taken(self, now_s: float, batch_texts: int) -> None:
         """Note that the engine has taken a text."""
@@ -58,8 +62,11 @@ class Job:
 
     def close(self, error: BaseException | None = None) -> None:
         """Wake the waiter with the results, or with an error; callable from any thread, once."""
-        self.closed = True
-        self.loop.call_soon_threadsafe(self._wake, error)
+        self.closed, self.ended_s = True, time.perf_counter()
+        if self.here:
+            self._wake(error)
+        else:
+            self.loop.call_soon_threadsafe(self._wake, error)
 
     def _wake(self, error: BaseException | None) -> None:
         if self.done.done():
@@ -100,6 +107,9 @@ class Queue:
         self._streak = 0
         self._stopped = False
         self._claimed = False
+        self._arriving = 0
+        self._quick_s = 0.0  # what a short text takes, lately
+        self.run_batch: Callable[[list[Text]], None] | None = None  # runs a batch in the calling thread
         self._ceiling = MAX_BATCH_TOKENS
         self._ceiling_until = 0.0
         self.running = 0  # texts in the engine
@@ -138,10 +148,13 @@ class Queue:
         loop = asyncio.get_running_loop()
         job = Job(texts, loop, loop.create_future(), reduce, types, [None] * len(texts), len(texts))
         waiting = [Text(len(ids), job, index) for index, ids in enumerate(texts)]
-        with self._changed:
-            self._admit(chosen, len(texts), sum(padded_length(text.length) for text in waiting))
-            chosen.add(job, waiting)
-            self._changed.notify()
+        if len(waiting) == 1 and await self._alone(waiting[0]):
+            self._run_here(waiting)
+        else:
+            with self._changed:
+                self._admit(chosen, len(texts), sum(padded_length(text.length) for text in waiting))
+                chosen.add(job, waiting)
+                self._changed.notify()
         try:
             results = await job.done
         except asyncio.CancelledError:
@@ -149,8 +162,31 @@ class Queue:
                 job.closed = True
                 chosen.drop(job)
             raise
-        metrics.ran(lane, job.submitted_s, job.taken_s, sum(map(len, texts)), job.batch_texts)
+        metrics.ran(lane, job.submitted_s, job.taken_s, sum(map(len, texts)), job.batch_texts, job.ended_s)
         return results
+
+    async def _alone(self, text: Text) -> bool:
+        """Whether a short text is the only one at the moment and the idle engine is claimed for it.
+
+        To wake a thread and to be woken by it costs a good part of what a short text takes.
+        """
+        quick = padded_length(text.length) <= QUICK_TOKENS and 0 < self._quick_s < QUICK_S
+        if self.run_batch is None or not quick or self.running or self.waiting:
+            return False
+        self._arriving += 1
+        try:
+            await asyncio.sleep(0)  # those that came in the same moment get here too, and make a batch
+            return self._arriving == 1 and self.claim()
+        finally:
+            self._arriving -= 1
+
+    def _run_here(self, batch: list[Text]) -> None:
+        assert self.run_batch is not None
+        batch[0].job.here = True
+        try:
+            self.run_batch(batch)
+        finally:
+            self.release()
 
     def _lane(self, texts: int, lane: str) -> str:
         return "bulk" if texts > LARGE_JOB_TEXTS else lane
@@ -199,13 +235,13 @@ class Queue:
         with self._changed:
             if self.running or self._claimed or self._stopped or self.waiting:
                 return False
-            self._claimed = True
+            self._claimed, self.running = True, 1
             return True
 
     def release(self) -> None:
         """Give the engine back to its thread."""
         with self._changed:
-            self._claimed = False
+            self._claimed, self.running = False, 0
             if self._stopped or self.waiting:
                 self._changed.notify()
 
@@ -223,7 +259,9 @@ class Queue:
         self._ceiling_until = time.monotonic() + SHRUNK_S
 
     def measured(self, tokens: int, seconds: float) -> None:
-        """Note the speed of a batch; small ones say little about it."""
+        """Note the speed of a batch; small ones say little about it, but how long a short text takes."""
+        if tokens <= QUICK_TOKENS:
+            self._quick_s = min(seconds, 0.5 * (self._quick_s + seconds)) if self._quick_s else seconds
         if seconds > 0 and tokens * 2 >= self.budget:
             speed = tokens / seconds
             self.tokens_per_s = speed if not self.tokens_per_s else 0.9 * self.tokens_per_s + 0.1 * speed
