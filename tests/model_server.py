@@ -1,9 +1,9 @@
 """A small embedding and rerank server with a real model, for the tests of remote models.
 
 python tests/model_server.py FOLDER [KEY]: prints its port, and serves both protocols until its standard input closes:
-OpenAI (/v1/embeddings, /v1/rerank) and Text Embeddings Inference (/embed, /info; /reranker/rerank, /reranker/info). The scores of its reranker
-are the cosines of the model's vectors. A text that holds SLOW is answered after 30 s; GET /aborted says how many such
-requests their clients gave up.
+OpenAI (/v1/embeddings, /v1/rerank) and Text Embeddings Inference (/embed, /info; /reranker/rerank, /reranker/info).
+The scores of its reranker are the cosines of the model's vectors. A text that holds SLOW is answered after 30 s; GET
+/aborted says how many such requests their clients gave up.
 """
 
 import asyncio

@@ -108,7 +108,7 @@ class Remote:
         started = time.perf_counter()
         try:
             await self._disconnect()
-            key = await asyncio.to_thread(read_key, self.options, self.alias)
+            key = await asyncio.to_thread(read_key, self.options.key_env, self.options.key_file, self.alias)
             name = self.options.name or self.alias
             server = self._server = await asyncio.to_thread(Server, self.url, name, self.options, key)
             async with server.held():

@@ -104,24 +104,24 @@ def check_url(url: str) -> None:
         raise _bad("the URL must not hold a query, a fragment or '..'")
 
 
-def read_key(options: RemoteOptions, alias: str) -> str | None:
-    """The key, or None where the options name none.
+def read_key(key_env: str | None, key_file: str | None, what: str) -> str | None:
+    """The key from a variable or a file, or None where neither is named; `what` it is for goes into the log.
 
     raises  HostError LO204; the log says what is wrong, without a letter of the key
     """
-    if not options.key_env and not options.key_file:
+    if not key_env and not key_file:
         return None
     try:
-        key = _from_file(Path(options.key_file)) if options.key_file else os.environ[options.key_env or ""]
+        key = _from_file(Path(key_file)) if key_file else os.environ[key_env or ""]
     except KeyError:
-        why = f"the environment of the model host has no variable {options.key_env}"
+        why = f"the environment of the model host has no variable {key_env}"
     except (OSError, ValueError) as error:
-        why = f"{options.key_file}: {error.strerror if isinstance(error, OSError) else error}"
+        why = f"{key_file}: {error.strerror if isinstance(error, OSError) else error}"
     else:
         if KEY.fullmatch(key := key.strip()) and len(key) <= KEY_LIMIT:
             return key
         why = "a key is one line of visible ASCII characters"
-    log.write("key refused", alias=alias, reason=why)
+    log.write("key refused", of=what, reason=why)
     raise HostError(errors.MODEL_NOT_LOADED, "its key cannot be read")
 
 
