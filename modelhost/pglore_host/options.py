@@ -7,12 +7,12 @@ from typing import Any
 from . import errors, sources
 from .entry import OWN, TASKS, shown
 from .errors import HostError
+from .remote import options as remote
 from .settings import DEVICES, ENGINES
 from .sources import Source
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 POOLINGS = ("mean", "cls", "max", "lasttoken", "mean_sqrt_len_tokens", "weightedmean")
-PROTOCOLS = ("openai", "tei")
 PROMPT_LIMIT = 4000  # characters
 REVISION = re.compile(r"[0-9a-f]{40}")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
@@ -62,30 +62,18 @@ HUB: dict[str, Check] = {
     "revision": _like(REVISION, "a commit of 40 hexadecimal digits, so that it cannot change"),
     **KEY,
 }
-REMOTE: dict[str, Check] = {
-    "protocol": _one_of(*PROTOCOLS),
-    "name": _text(200),
-    "timeout_s": _whole(1, 3600),
-    "concurrency": _whole(1, 256),
-    "batch_texts": _whole(1, 2048),
-    "window_tokens": _whole(8, 1 << 20),
-    "ca_file": _path,
-    "queue_texts": QUEUE["queue_texts"],
-    **KEY,
-}
 BUILTIN: dict[str, Check] = {"embedder": _like(ALIAS, "the alias of an embedder")}
 
 
 def known(source: Source, task: str) -> dict[str, Check]:
-    """The options that a model of this source and task takes."""
+    """The options that a model of this source and task takes, where it runs here."""
     if source.kind == "builtin":
         return BUILTIN
-    taken = REMOTE if source.kind == "remote" else {**LOCAL, **(HUB if source.kind == "hub" else {})}
-    return {**taken, **EMBED} if task == "embed" else taken
+    return {**LOCAL, **(HUB if source.kind == "hub" else {}), **(EMBED if task == "embed" else {})}
 
 
 def admit(alias: str, task: str, source: str, options: dict) -> dict:
-    """The options of a model that may be registered so, without those that are null; raises HostError LO103."""
+    """The options of a model that may be registered so, without those that are null; raises HostError LO103, LO206."""
     if not isinstance(alias, str) or not ALIAS.fullmatch(alias):
         raise HostError(
             errors.BAD_ARGUMENT,
@@ -96,11 +84,17 @@ def admit(alias: str, task: str, source: str, options: dict) -> dict:
         raise HostError(errors.BAD_ARGUMENT, f'"{alias}" is pglore\'s own model', "Choose another alias.")
     if task not in TASKS:
         raise HostError(errors.BAD_ARGUMENT, f'there is no task "{shown(task)}"', f"Tasks: {', '.join(TASKS)}.")
-    return check(sources.parse(source), task, options)
+    origin = sources.parse(source)
+    if task == "generate" and origin.kind != "builtin":
+        raise HostError(errors.UNKNOWN_ENGINE, "this version generates with extractive alone", "Leave model => out.")
+    return check(origin, task, options)
 
 
 def check(source: Source, task: str, options: dict) -> dict:
     """The options without those that are null; raises HostError LO103 for one that is not known or not allowed."""
+    if source.kind == "remote":
+        remote.check(task, source.name, options)
+        return {name: value for name, value in options.items() if value is not None}
     allowed = known(source, task)
     for name, value in options.items():
         if name not in allowed:
@@ -116,8 +110,6 @@ def check(source: Source, task: str, options: dict) -> dict:
         raise HostError(
             errors.BAD_ARGUMENT, "a model of a hub needs its revision", 'Options: {"revision": "<commit, 40 digits>"}.'
         )
-    if source.kind == "remote" and "protocol" not in given:
-        raise HostError(errors.BAD_ARGUMENT, "a remote server needs its protocol", 'Options: {"protocol": "openai"}.')
     if "key_env" in given and "key_file" in given:
         raise HostError(errors.BAD_ARGUMENT, "a key comes from key_env or from key_file, not from both")
     return given

@@ -46,12 +46,9 @@ class Registrar:
         return await self._registry.row(entry)
 
     def _fits(self, entry: Entry) -> None:
-        """Whether source, task and embedder go together; raises HostError LO103, LO201, LO206."""
+        """Whether source, task and embedder go together; raises HostError LO103, LO201."""
         origin = entry.origin
         if origin.kind != "builtin":
-            if entry.task == "generate":
-                why = "this version generates with extractive alone"
-                raise HostError(errors.UNKNOWN_ENGINE, why, "Leave model => out, or name extractive.")
             return
         if (task := sources.BUILTIN[origin.name]) != entry.task:
             raise HostError(errors.BAD_ARGUMENT, f"{origin.name} is for {task}, not for {entry.task}")
