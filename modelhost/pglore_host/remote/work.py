@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
-from .. import errors
+from .. import errors, metrics
 from ..errors import HostError
 from ..queue import LARGE_JOB_TEXTS
 from .slots import OutOfReach, Slots
@@ -38,10 +38,12 @@ class Work:
         lane = "bulk" if len(texts) > LARGE_JOB_TEXTS else lane
         total = len(texts) if numbered else 0
         unsent = len(texts)
+        submitted_s, taken_s = time.perf_counter(), 0.0
 
         async def one(start: int, end: int) -> list[Result]:
-            nonlocal unsent
+            nonlocal unsent, taken_s
             await self._slots.take(lane)
+            taken_s = taken_s or time.perf_counter()
             count = end - start
             unsent -= count
             self.waiting -= count
@@ -56,10 +58,13 @@ class Work:
         try:
             spans = list(cut(texts, batch_texts))
             if len(spans) == 1:
-                return await one(*spans[0])
-            return [result for part in await _together([one(*span) for span in spans]) for result in part]
+                results = await one(*spans[0])
+            else:
+                results = [result for part in await _together([one(*span) for span in spans]) for result in part]
         finally:
             self.waiting -= unsent
+        metrics.ran(lane, submitted_s, taken_s or submitted_s, 0, min(batch_texts, len(texts)))
+        return results
 
     async def _one(self, batch: Sequence[str], ask: Ask[Result], start: int, total: int) -> list[Result]:
         """One request, or its halves where the server finds it too long; they share its time."""
