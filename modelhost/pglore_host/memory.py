@@ -34,8 +34,9 @@ class Memory:
         self._models.append(model)
 
     def forget(self, model: "Model") -> None:
-        """Count a model no longer."""
-        self._models.remove(model)
+        """Count a model no longer; a remote one never counted."""
+        if model in self._models:
+            self._models.remove(model)
 
     def budget(self, kind: str) -> int:
         """Bytes that models may take on a device."""
