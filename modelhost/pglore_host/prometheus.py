@@ -46,7 +46,7 @@ def start(value: str, used: Used) -> ThreadingHTTPServer | None:
         log.write("no metrics for Prometheus", address=value, reason=str(error))
         return None
     threading.Thread(target=server.serve_forever, daemon=True, name="prometheus").start()
-    log.write("metrics for Prometheus", url=f"http://{value}/metrics")
+    log.write("metrics for Prometheus", address=list(server.server_address[:2]))
     return server
 
 

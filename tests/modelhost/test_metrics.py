@@ -11,6 +11,7 @@ from pglore_host import errors, metrics, queue
 from pglore_host.errors import HostError
 from pglore_host.histogram import WINDOW_S, Histogram
 from pglore_host.metrics import Metrics, Served
+from pglore_host.remote.work import Work
 from pglore_host.usage import Usage
 
 
@@ -160,6 +161,19 @@ async def test_requests_at_the_same_time_do_not_mix(numbers):
 
     await asyncio.gather(*(one(["x"] * count) for count in (1, 2, 3)))
     assert numbers.rows()[0]["tokens"] == 6
+
+
+async def test_a_remote_model_tells_how_long_texts_waited_and_how_long_its_server_took(numbers):
+    async def ask(texts, until):
+        await asyncio.sleep(0.02)
+        return texts
+
+    with numbers.observe(request(texts=["a", "b", "c"], lane="bulk")):
+        metrics.named("small")
+        work = Work(1, 100, 5)
+        assert len(await work.run(["a", "b", "c"], ask, batch_texts=1, lane="bulk", numbered=True)) == 3
+    parts = numbers.rows()[0]["parts"]["bulk"]
+    assert parts["infer"]["p50"] >= 58 and parts["queue"]["p50"] < 20
 
 
 def test_the_lanes_are_those_of_the_queue():

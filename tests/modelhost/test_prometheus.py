@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pglore_host import errors, metrics, prometheus
+from pglore_host import errors, metrics, prometheus, settings
 from pglore_host.errors import HostError
 from pglore_host.metrics import Metrics, Served
 from pglore_host.usage import Usage
@@ -146,3 +146,18 @@ def test_an_address_is_the_loopback_one_unless_written_otherwise(value, found):
 def test_what_is_no_address_is_refused(value):
     with pytest.raises(ValueError):
         prometheus.address(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("prometheus", "everywhere"), ("prometheus", 9187), ("otel", "collector:4318"), ("otel", ["x"])]
+)
+def test_settings_name_the_value_that_is_not_understood(tmp_path, name, value):
+    path = tmp_path / "host.json"
+    path.write_text(json.dumps({name: value}))
+    with pytest.raises(ValueError, match=name):
+        settings.load(tmp_path, path)
+
+
+def test_settings_leave_both_off_unless_told(tmp_path):
+    found = settings.load(tmp_path, None)
+    assert (found.prometheus, found.otel) == ("", "")

@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import socket
 import time
+import urllib.request
 
 import psycopg
 import pytest
@@ -85,17 +87,27 @@ def test_a_reader_may_see_the_numbers_and_a_role_without_rights_may_not(db, role
 
 
 @pytest.fixture
-def traced(db, host, data_directory, collector):
-    """The collector that the model host sends its spans to."""
+def configured(db, host, data_directory):
+    """A function that runs the host with these settings, until the end of the test."""
     path = data_directory / "pglore" / "host.json"
     before = path.read_text()
-    settings = json.loads(before)
-    environment = {**settings.get("environment", {}), "OTEL_BSP_SCHEDULE_DELAY": "50"}
-    path.write_text(json.dumps({**settings, "environment": environment, "otel": collector.url}))
-    restart(host)
-    yield collector
+
+    def configure(**settings):
+        given = json.loads(before)
+        environment = {**given.get("environment", {}), "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        path.write_text(json.dumps({**given, "environment": environment, **settings}))
+        restart(host)
+
+    yield configure
     path.write_text(before)
     restart(host)
+
+
+@pytest.fixture
+def traced(configured, collector):
+    """The collector that the model host sends its spans to."""
+    configured(otel=collector.url)
+    return collector
 
 
 def restart(host) -> None:
@@ -106,6 +118,20 @@ def restart(host) -> None:
     while host.pid == old:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_prometheus_gets_the_same_numbers_and_the_host_outlives_a_port_in_use(configured, db, data_directory):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        configured(prometheus=f"127.0.0.1:{port}")
+        assert row(db) is None  # and so the host answers
+        assert "no metrics for Prometheus" in (data_directory / "pglore" / "host.log").read_text()
+    configured(prometheus=f"127.0.0.1:{port}")
+    db.execute("SELECT lore.embed('a secret text')")
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+    assert f'pglore_tokens_total{{model="all-minilm-l6-v2"}} {float(row(db)["tokens"])}' in text
+    assert "secret" not in text
 
 
 def test_the_hosts_spans_carry_on_the_trace_of_the_session(traced, role, connect):
