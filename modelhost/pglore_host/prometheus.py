@@ -1,14 +1,12 @@
 """GET /metrics for Prometheus: the numbers of lore.host_metrics as counters, gauges and histograms.
 
-Off unless host.json names an address. It runs in threads of its own and only reads; nothing can be changed through it.
+Off unless host.json names an address; endpoint.py serves it.
 """
 
 import ipaddress
 import re
 import threading
 from collections.abc import Callable, Iterable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET, AF_INET6, socket
 from typing import TYPE_CHECKING
 
 from . import __version__, log
@@ -17,11 +15,11 @@ from .metrics import LANES, PARTS, Requests, Served
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from .endpoint import Endpoint
+
 OCTAVES = range(8, 27)  # bounds of the latency buckets: 2^8 us (0.26 ms) to 2^26 us (67 s)
 ADDRESS = re.compile(r"((\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+))?:)?(?P<port>[0-9]{1,5})")
-CLIENTS = 8  # connections at a time; more are closed
 Used = Callable[[], list[tuple[Served, Requests]]]
-TIMEOUT_S = 5  # for a client to send its request and to take the answer
 
 
 def address(value: str) -> tuple[str, int]:
@@ -35,78 +33,26 @@ def address(value: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(found["six"] or found["four"] or "127.0.0.1")), int(found["port"])
 
 
-def start(value: str, used: Used) -> ThreadingHTTPServer | None:
+def start(value: str, used: Used) -> "Endpoint | None":
     """Serve at an address of host.json; what stands in the way is a line in the log, not the end of the host.
 
     used  what Metrics.used gives; called in a thread of the server
     """
     try:
-        server = _server(address(value), used)
+        from prometheus_client import CollectorRegistry, ProcessCollector
+
+        from .endpoint import Endpoint  # here: few hosts need an HTTP server
+
+        registry = CollectorRegistry()
+        registry.register(Collector(used))
+        ProcessCollector(registry=registry)
+        server = Endpoint(address(value), registry)
     except (ImportError, OSError, ValueError) as error:
         log.write("no metrics for Prometheus", address=value, reason=str(error))
         return None
     threading.Thread(target=server.serve_forever, daemon=True, name="prometheus").start()
     log.write("metrics for Prometheus", address=list(server.server_address[:2]))
     return server
-
-
-def _server(place: tuple[str, int], used: Used) -> ThreadingHTTPServer:
-    from prometheus_client import CollectorRegistry, ProcessCollector
-    from prometheus_client.exposition import choose_encoder
-
-    registry = CollectorRegistry()
-    registry.register(Collector(used))
-    ProcessCollector(registry=registry)
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = TIMEOUT_S
-        server_version, sys_version = "pglore", ""
-
-        def do_GET(self) -> None:
-            if self.path.partition("?")[0] != "/metrics":
-                return self.send_error(404)
-            encode, kind = choose_encoder(self.headers.get("Accept", ""))
-            try:
-                body = encode(registry)
-            except TimeoutError:
-                return self.send_error(503, "the model host does not answer")
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: a scrape is no event."""
-
-    return _Bounded(place, Handler)
-
-
-class _Bounded(ThreadingHTTPServer):
-    """Serves a few clients at a time, so that no number of them costs the host much."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, place: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self.address_family = AF_INET6 if ":" in place[0] else AF_INET
-        self._free = threading.BoundedSemaphore(CLIENTS)
-        super().__init__(place, handler)
-
-    def process_request(self, request: socket, client_address: object) -> None:  # type: ignore[override]
-        if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
-
-    def process_request_thread(self, request: socket, client_address: object) -> None:  # type: ignore[override]
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a client that went away is no event."""
 
 
 class Collector:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pglore_host import errors, metrics, prometheus, settings
+from pglore_host import endpoint, errors, metrics, prometheus, settings
 from pglore_host.errors import HostError
 from pglore_host.metrics import Metrics, Served
 from pglore_host.usage import Usage
@@ -114,7 +114,7 @@ def test_anything_but_get_metrics_is_refused(port, method, path, status):
 
 
 def test_clients_that_say_nothing_do_not_keep_others_out_for_long(port):
-    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(prometheus.CLIENTS - 1)]
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(endpoint.CLIENTS - 1)]
     assert ask(port)[0] == 200
     more = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
     assert threading.active_count() < 30
