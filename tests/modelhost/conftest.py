@@ -118,12 +118,11 @@ def cache(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     return tmp_path_factory.mktemp("models")
 
 
-def start(folder: Path, cache: Path, postmaster: int | None = None) -> Running:
-    """Start a host of this checkout in the foreground, for a data directory of its own."""
+def start(folder: Path, cache: Path, postmaster: int | None = None, **settings: object) -> Running:
+    """Start a host of this checkout in the foreground, for a data directory of its own, with settings of host.json."""
     (folder / "pglore").mkdir(mode=0o700, exist_ok=True)
     (folder / "postmaster.pid").write_text(f"{postmaster or os.getpid()}\n")
-    settings = folder / "pglore" / "host.json"
-    settings.write_text(json.dumps({"cache": str(cache)}))
+    (folder / "pglore" / "host.json").write_text(json.dumps({"cache": str(cache), **settings}))
     command = [sys.executable, "-m", "pglore_host", "--data-directory", str(folder), "--foreground"]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT / "modelhost")})
     path = folder / "pglore" / "host.sock"

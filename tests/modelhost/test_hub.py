@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,8 @@ import pytest
 from pglore_host import errors, files, hub
 from pglore_host.errors import HostError
 from pglore_host.settings import Settings
+
+from .conftest import start
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_secret0123456789"
@@ -311,6 +314,30 @@ async def test_a_name_or_revision_that_is_none_is_refused(settings, served, name
     with pytest.raises(HostError) as caught:
         await hub.download(settings, name, {"revision": revision})
     assert caught.value.code == errors.BAD_ARGUMENT and not served.asked
+
+
+def test_a_host_downloads_a_model_that_is_added_and_then_needs_no_hub(served, cache, model_folder):
+    served.contents = served.served = kept(model_folder)
+    options = {"revision": REVISION}
+    with tempfile.TemporaryDirectory(prefix="pglore-") as name:
+        host = start(Path(name), cache, hub_url=served.url)
+        try:
+            shutil.rmtree(cache / "hub", ignore_errors=True)
+            link = host.connect()
+            added = link.call("add_model", alias="small", task="embed", source="hub:org/tiny", options=options)
+            assert "error" not in added or added["error"] is None, added
+            served.shutdown()
+            served.server_close()
+            link.send("embed", texts=["a text"], model="small")
+            header, body = link.read()
+            assert "error" not in header and body == link.call("embed", texts=["a text"])
+            shutil.rmtree(cache / "hub")
+            link.call("unload_model", alias="small")
+            error = link.call("embed", texts=["another"], model="small")["error"]
+            assert error["code"] == errors.MODEL_NOT_LOADED and "downloaded" in error["message"]
+        finally:
+            host.process.terminate()
+            host.process.wait(20)
 
 
 def test_the_download_does_not_outlive_its_host(settings, served):
