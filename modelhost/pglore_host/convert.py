@@ -7,9 +7,11 @@ import threading
 import time
 from pathlib import Path
 
-from . import files, settings
+from . import errors, files, settings
 from .engines import conversions
 from .errors import HostError
+
+TOLERANCE = 1e-3  # of the largest number; float32 in another order gives about 1e-6
 
 
 def main(asked: dict) -> None:
@@ -31,18 +33,54 @@ def main(asked: dict) -> None:
 
 
 def _converted(found: files.ModelFiles):  # -> openvino.Model
-    """The model traced with the attention that its class is made for, or with the plain one where that fails."""
+    """The model traced with the attention that its class is made for, or with the plain one where that goes wrong.
+
+    raises  HostError LO204 when the conversion computes something else than the model
+    """
     import torch
 
     from .engines import pretrained
 
-    try:
-        return _traced(found, pretrained.load(found, torch.float32))
-    except HostError:
-        raise
-    except Exception as error:
-        print(f"traced anew with plain attention: {error!r}", file=sys.stderr)
-        return _traced(found, pretrained.load(found, torch.float32, attention="eager"))
+    why = ""
+    for attention in (None, "eager"):
+        model = pretrained.load(found, torch.float32, attention=attention)
+        try:
+            converted = _traced(found, model)
+            if _agree(converted, model, found):
+                return converted
+            why = "what OpenVINO computes is not what the model computes"
+        except Exception as error:
+            why = f"OpenVINO cannot follow it ({type(error).__name__})"
+            print(f"attention {attention}: {error!r}", file=sys.stderr)
+    raise HostError(errors.MODEL_NOT_LOADED, f"it cannot be converted: {why}", 'Give it the option "engine": "torch".')
+
+
+def _agree(converted, model, found: files.ModelFiles) -> bool:
+    """Whether both give the same on batches of other shapes than the traced one, padding included."""
+    import numpy as np
+    import openvino
+    import torch
+
+    compiled = openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    chance = np.random.default_rng(5)
+    for texts, length in ((1, 5), (3, min(48, found.window_tokens)), (2, min(300, found.window_tokens))):
+        ids = chance.integers(0, found.config.vocabulary, (texts, length))
+        mask = np.ones_like(ids)
+        mask[-1, length // 3 :] = texts == 1
+        ids[mask == 0] = found.pad_id
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        with torch.inference_mode():
+            answer = model(**{name: torch.from_numpy(value) for name, value in inputs.items()})
+        expected = (answer.logits if found.task == "rerank" else answer.last_hidden_state).numpy()
+        if any("token_type_ids" in port.get_names() for port in compiled.inputs):
+            inputs["token_type_ids"] = np.zeros_like(ids)
+        got = compiled(inputs)[0]
+        real = slice(None) if found.task == "rerank" else mask == 1
+        error = np.abs(got[real] - expected[real]).max() / max(1e-6, np.abs(expected[real]).max())
+        if not np.isfinite(got).all() or error > TOLERANCE:
+            print(f"{texts} texts of {length}: relative error {error}", file=sys.stderr)
+            return False
+    return True
 
 
 def _traced(found: files.ModelFiles, model):  # -> openvino.Model

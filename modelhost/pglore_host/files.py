@@ -159,7 +159,7 @@ def _read(
         "lower_case": lower_case,
     }  # fmt: skip
     if task == "rerank":
-        return _cross_encoder(found, raw, modules)
+        return _cross_encoder(found, raw, about, modules)
     if config.labels is not None and not modules:
         raise refused("it is a cross-encoder or classifier, which makes no vectors", "Add it with the task rerank.")
     own, include_prompt = _pooling(modules, config.hidden)
@@ -188,7 +188,7 @@ def _read(
     )
 
 
-def _cross_encoder(found: dict, raw: dict, modules: list) -> ModelFiles:
+def _cross_encoder(found: dict, raw: dict, about: dict, modules: list) -> ModelFiles:
     labels = found["config"].labels
     if labels is None:
         raise refused("it is no cross-encoder: config.json names no architecture ...ForSequenceClassification")
@@ -196,9 +196,15 @@ def _cross_encoder(found: dict, raw: dict, modules: list) -> ModelFiles:
         raise refused(f"it gives {labels} labels, and a reranker gives one score")
     if len(modules) > 1:
         raise refused(f"it has modules that no reranker runs: {', '.join(kind for kind, _, _ in modules[1:])}")
+    if _prompts(about, None, None):
+        raise refused("it puts a prompt before what it reads, which no reranker here does")
     own = raw.get("sentence_transformers")
-    path = own.get("activation_fn") if isinstance(own, dict) else None
-    path = path if path is not None else raw.get("sbert_ce_default_activation_function")
+    paths = (
+        about.get("activation_fn"),
+        own.get("activation_fn") if isinstance(own, dict) else None,
+        raw.get("sbert_ce_default_activation_function"),
+    )
+    path = next((path for path in paths if path is not None), None)
     return ModelFiles(**found, pooling="", width=1, dimensions=1, activation=dense.activation(path, "Sigmoid"))
 
 
@@ -248,6 +254,8 @@ def _text_config(transformer: Path) -> tuple[object, bool]:
     """Tokens read at once and whether text is lowered first, as sentence-transformers notes them."""
     for path in sorted(transformer.glob(WINDOW_FILES)):
         about = _object(read_json(path))
+        if about.get("module_output_name") not in (None, "token_embeddings", "scores"):
+            raise refused(f"its transformer gives {str(about['module_output_name'])[:80]!r}, which no engine does")
         return about.get("max_seq_length"), about.get("do_lower_case") is True
     return None, False
 
