@@ -72,8 +72,8 @@ def metrics(dsn: str | None, as_json: bool) -> None:
     if as_json:
         return print_json(found)
     columns = [
-        "model", "device", "memory", "waiting", "requests", "failed", "refused", "cancelled", "p50 ms", "p95 ms", "p99 ms",
-        "bulk p95 ms", "tokens/s", "engine busy", "texts a batch", "padding",
+        "model", "device", "memory", "waiting", "requests", "failed", "refused", "cancelled",
+        "p50 ms", "p95 ms", "p99 ms", "bulk p95 ms", "tokens/s", "engine busy", "texts a batch", "padding",
     ]  # fmt: skip
     rows = [
         [
