@@ -101,7 +101,7 @@ def _host(plpy, op, arguments, admin):
     def receive(number, header, body):
         replies.append(body.decode("utf-8"))
 
-    exchange(plpy, 1, lambda number: _request(number, op, arguments, trace), receive)
+    exchange(plpy, 1, lambda number: _request(number, op, arguments, trace), receive, again=not admin)
     return replies[0]
 
 

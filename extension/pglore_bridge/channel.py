@@ -22,10 +22,10 @@ LENGTHS = struct.Struct("<II")
 HEADER_LIMIT = 32 << 20  # bytes, the same on both sides
 BODY_LIMIT = 256 << 20
 READ_SIZE = 1 << 18
-TRIES = 2  # the first, and one silent retry when the host has died; the count starts anew with each reply
-DYING_S = 5  # longest time that one death of a host may take
+TRIES = 4  # the first, and silent ones when the host has died; the count starts anew with each reply
+PATIENCE_S = 2  # after the first death under a call another is not borne with: it may be the call that kills
 
-_connection = None  # (socket, process id of the host, process id that opened it)
+_connection = None  # (socket, process id that opened it)
 
 
 def frame(header, body=b""):
@@ -37,29 +37,38 @@ def frame(header, body=b""):
     return LENGTHS.pack(len(header), len(body)) + header + body
 
 
-def exchange(plpy, count, encode, receive, window=4):
+def exchange(plpy, count, encode, receive, window=4, again=True):
     """Send requests 0 to count - 1, at most `window` unanswered, and hand each reply on as it comes.
 
     encode   index -> frame; called only when the frame is to be sent, so memory stays small
     receive  (index, header dict, body bytes) -> None
+    again    whether a request that the host died under may be sent once more; not if doing it twice does harm
     raises   Failure: an error from the host, LO301, or an interrupt. The connection is closed unless it is clean.
     """
     todo = deque(range(count))
-    tries, dead, death = 0, None, 0.0
+    tries, first_death = 0, None
     while True:
-        flight = set()
+        flight = {}  # index: whether all of its frame has been sent
         before = len(todo)
         try:
             _run(plpy, _connect(plpy), todo, flight, encode, receive, window)
             return
         except HostGone as gone:
-            host = _connection[1] if _connection else None
             close()
             todo.extendleft(sorted(flight, reverse=True))
-            # A host that has been killed still takes connections for a moment, and then resets them: the same death.
-            if host is None or host != dead:
-                tries, dead, death = tries + 1 if len(todo) >= before else 1, host, time.monotonic()
-            if tries >= TRIES or time.monotonic() - death > DYING_S:
+            if len(todo) < before:
+                tries, first_death = 0, None
+            tries += 1
+            sent = any(flight.values())  # if not, the host had gone before: on a connection of an earlier call
+            if sent and first_death is None:
+                first_death = time.monotonic()
+            if sent and not again:
+                raise Failure(
+                    "LO301",
+                    f"the model host went away before it answered: {gone}",
+                    "Look whether it was done before you call again.",
+                ) from None
+            if tries >= TRIES or (first_death and time.monotonic() - first_death > PATIENCE_S):
                 raise Failure("LO301", f"the model host went away: {gone}", launch.LOG_HINT) from None
             wait(plpy, -1, 0, 0.005)
         except BaseException:
@@ -71,14 +80,15 @@ def exchange(plpy, count, encode, receive, window=4):
 
 def _run(plpy, link, todo, flight, encode, receive, window):
     """Drive one connection until every request is answered; `todo` and `flight` tell how far it got."""
-    out, got, descriptor = memoryview(b""), bytearray(), link.fileno()
+    out, got, descriptor, index = memoryview(b""), bytearray(), link.fileno(), 0
     while todo or flight:
         if todo and not out and len(flight) < window:
             index = todo.popleft()
-            flight.add(index)
+            flight[index] = False
             out = memoryview(encode(index))
         if out:
             out = out[_send(link, out) :]
+            flight[index] = not out
             if todo and not out and len(flight) < window:
                 continue
         seen = wait(plpy, descriptor, select.POLLIN | (select.POLLOUT if out else 0))
@@ -93,7 +103,7 @@ def _run(plpy, link, todo, flight, encode, receive, window):
                     error.get("message", "the model host sent a stray reply"),
                     error.get("hint"),
                 )
-            flight.discard(header["id"])
+            del flight[header["id"]]
             if header.get("error"):
                 raise Failure(**header["error"])
             receive(header["id"], header, body)
@@ -138,9 +148,8 @@ def _receive(link):
 def _connect(plpy):
     """The backend's connection, opened (and the host started) where there is none."""
     global _connection
-    if not _connection or _connection[2] != os.getpid():
-        link = launch.connect_or_start(plpy, lambda: dial(plpy))
-        _connection = (link, peer(link)[0], os.getpid())
+    if not _connection or _connection[1] != os.getpid():
+        _connection = (launch.connect_or_start(plpy, lambda: dial(plpy)), os.getpid())
     return _connection[0]
 
 
@@ -156,7 +165,7 @@ def dial(plpy):
             if code != errno.EAGAIN:  # EAGAIN: its backlog is full just now
                 raise HostGone(os.strerror(code))
             wait(plpy, -1, 0, 0.01)
-        if peer(link)[1] not in (os.geteuid(), None):
+        if owner(link) not in (os.geteuid(), None):
             raise Failure(
                 "LO301",
                 "the model host's socket belongs to another account",
@@ -168,11 +177,11 @@ def dial(plpy):
         raise
 
 
-def peer(link):
-    """Process id and user id at the other end; None for what the system cannot tell."""
+def owner(link):
+    """User id at the other end; None where the system cannot tell."""
     if not hasattr(socket, "SO_PEERCRED"):
-        return None, None
-    return struct.unpack("iII", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[:2]
+        return None
+    return struct.unpack("iII", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
 
 
 def close():

@@ -54,6 +54,23 @@ def _start(plpy, dial):
 
     The command puts itself into the background and ends once it listens, or ends with an error.
     """
+    child = _run()
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        ended = child.poll()
+        try:
+            return dial()
+        except HostGone:
+            if ended:
+                raise Failure("LO301", f"the model host ended at once, with status {ended}", LOG_HINT) from None
+        wait(plpy, -1, 0, 0.01)
+        if ended == 0:  # it listened, and was stopped before anyone could connect
+            child = _run()
+    raise Failure("LO301", f"the model host did not listen within {START_TIMEOUT_S} s", LOG_HINT)
+
+
+def _run():
+    """The process of the host's command."""
     import subprocess  # here: few calls start a host, and every connection would pay for the import
 
     command, environment, path = _settings()
@@ -61,7 +78,7 @@ def _start(plpy, dial):
     with open(log_file, "ab") as log:
         try:
             # The host's environment is a clean one: a backend's may hold what is the server's alone.
-            child = subprocess.Popen(
+            return subprocess.Popen(
                 [*command, "--data-directory", os.getcwd(), "--settings", path],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -73,16 +90,6 @@ def _start(plpy, dial):
             )
         except OSError as error:
             raise Failure("LO301", f"the model host's command cannot be run: {error}", SETTINGS_HINT) from None
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        ended = child.poll()
-        try:
-            return dial()
-        except HostGone:
-            if ended:
-                raise Failure("LO301", f"the model host ended at once, with status {ended}", LOG_HINT) from None
-        wait(plpy, -1, 0, 0.01)
-    raise Failure("LO301", f"the model host did not listen within {START_TIMEOUT_S} s", LOG_HINT)
 
 
 def _settings():

@@ -83,7 +83,7 @@ class Operations:
         elif request.op == "status":
             result = self._server.status(self.registry)
         elif request.op == "stop":
-            result = self._server.stop()
+            result = await self._server.stop()
         else:
             raise HostError(errors.BAD_ARGUMENT, f'there is no operation "{shown(request.op)}"')
         if isinstance(result, list) and len(result) > INLINE_RESULT:

@@ -37,6 +37,8 @@ class Server:
         self._active = 0
         self._answered = 0
         self._stopped: asyncio.Event | None = None
+        self._drained = asyncio.Event()
+        self._stops = 0  # requests for a stop, which wait for all others
         self._draining = False
 
     async def serve(self, listening: socket.socket, stopped: asyncio.Event, worker: "Worker | None" = None) -> None:
@@ -55,15 +57,22 @@ class Server:
         log.write("draining", active=self._active, connections=len(self._connections))
         for end_reading in self._connections.values():
             end_reading()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DRAIN_S
+        while self._active > self._stops and loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        self._drained.set()
         if self._connections:
-            await asyncio.wait(list(self._connections), timeout=DRAIN_S)
+            await asyncio.wait(list(self._connections), timeout=max(1.0, deadline - loop.time()))
         self._operations.end()
 
-    def stop(self) -> dict:
-        """Ask for a stop: what is running is finished, this request included, and connections are closed."""
+    async def stop(self) -> dict:
+        """Ask for a stop, and answer when what else was running is finished: then every connection is closed."""
         assert self._stopped is not None
         self._stopped.set()
-        return {"pid": os.getpid(), "stopping": True}
+        self._stops += 1
+        await self._drained.wait()
+        return {"pid": os.getpid()}
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: when it closes, all it asked for is cancelled; when the host stops, that is finished."""

@@ -61,6 +61,14 @@ def gone(pid: int, timeout_s: float = 5) -> bool:
     return False
 
 
+def until(condition, timeout_s: float = 20) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.005)
+
+
 def test_a_killed_worker_is_replaced_at_once(host: Running):
     for _ in range(3):
         link = host.connect()
@@ -124,12 +132,13 @@ def test_a_worker_serves_on_without_its_supervisor_and_holds_the_lock(host: Runn
     os.kill(worker, signal.SIGKILL)
     assert gone(worker)
     third = start(host.folder, cache, host.postmaster.pid)
-    deadline = time.monotonic() + 5
-    while True:  # the old socket is there until the new host has replaced it
+
+    def served() -> bool:  # the old socket is there until the new host has replaced it
         with contextlib.suppress(OSError):
-            assert third.pid != worker
-            break
-        assert time.monotonic() < deadline
+            return third.pid != worker
+        return False
+
+    until(served)
     host.process = third.process
 
 
@@ -161,10 +170,10 @@ def test_a_stop_finishes_what_is_running_and_closes_every_connection(host: Runni
     for link in links:
         for number in range(3):
             link.send("embed", number=number, texts=[LONG] * 10, lane="bulk")
-    while host.status()["active"] < 12:
-        time.sleep(0.01)
-    assert host.connect().call("stop")["stopping"]
+    until(lambda: host.status()["active"] == 12)
+    assert "pid" in host.connect().call("stop")  # answered when the others have been
     for link in links:
+        link.socket.settimeout(0.5)
         replies = [link.read() for _ in range(3)]
         assert sorted(header["id"] for header, _ in replies) == [0, 1, 2]
         assert all(len(body.split(b"\n")) == 10 for _, body in replies)
@@ -177,13 +186,12 @@ def test_requests_sent_after_a_stop_get_no_answer_but_a_closed_connection(host: 
     for link in (busy, idle):
         link.call("embed", texts=["load"])
     busy.send("embed", texts=[LONG] * 60, lane="bulk")
-    while not host.status()["queued"]:
-        time.sleep(0.01)
+    until(lambda: host.status()["queued"])
     os.kill(host.process.pid, signal.SIGTERM)
     assert idle.read() is None  # while the other is still running
     with contextlib.suppress(OSError):
         busy.send("status", number=2)
-    assert busy.read()[0] == {"id": 1}
+    assert busy.read()[0]["id"] == 1
     assert busy.read() is None
     assert host.process.wait(5) == 0
 
@@ -192,18 +200,16 @@ def test_a_host_started_during_a_stop_waits_for_it(host: Running, cache: Path):
     link = host.connect()
     link.call("embed", texts=["load"])
     link.send("embed", texts=[LONG] * 60, lane="bulk")
-    while not host.status()["queued"]:
-        time.sleep(0.01)
+    until(lambda: host.status()["queued"])
     os.kill(host.process.pid, signal.SIGTERM)
-    while (host.folder / "pglore" / "host.sock").exists():
-        time.sleep(0.001)
+    until(lambda: not (host.folder / "pglore" / "host.sock").exists())
     replies: list = []
     reader = threading.Thread(target=lambda: replies.extend((link.read(), link.read(), host.process.wait())))
     reader.start()
     following = start(host.folder, cache, host.postmaster.pid)
     assert following.pid
     reader.join(10)
-    assert replies[0][0] == {"id": 1} and replies[1:] == [None, 0]
+    assert replies[0][0]["id"] == 1 and replies[1:] == [None, 0]
     host.process = following.process
 
 
