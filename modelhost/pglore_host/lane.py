@@ -31,6 +31,11 @@ class Lane:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def oldest(self) -> "Job":
+        """The job that has waited longest; there must be one."""
+        return next(iter(self._jobs))
+
     def add(self, job: "Job", texts: Sequence["Text"]) -> None:
         """Put the texts of a new job in."""
         self._jobs[job] = None
@@ -65,7 +70,7 @@ class Lane:
 
     def cut(self, budget: int) -> list["Text"]:
         """Take a text of the oldest job and its neighbours in length out, up to a budget of padded tokens."""
-        oldest = next(iter(next(iter(self._jobs)).waiting.values()))
+        oldest = next(iter(self.oldest.waiting.values()))
         shortest = longest = tokens = padded_length(oldest.length)
         self._remove(oldest)
         batch, lengths = [oldest], list(self._lengths)

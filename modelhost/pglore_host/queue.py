@@ -30,7 +30,7 @@ FIRST_BATCH_TOKENS = 1024  # before anything is measured
 SHRUNK_S = 60.0  # how long a smaller bound on batches holds after the memory was not enough, before it doubles
 QUICK_TOKENS = 64  # padded; a text up to here that is alone runs on the event loop ...
 QUICK_S = 0.008  # ... if it holds that up for less than this
-STREAK = 8  # interactive batches in a row before waiting bulk work gets one
+BULK_SHARE = 0.12  # engine time of interactive batches after a bulk one, as share of its own, before the next may come
 
 # (token states (L, D) of unit rows without special tokens, pooled unit vector (D,)) -> result of a text
 Reduce = Callable[[np.ndarray, np.ndarray], object]
@@ -49,7 +49,7 @@ class Job:
     missing: int = 0
     closed: bool = False  # cancelled, failed or finished: what is left of it is dropped
     waiting: dict[int, "Text"] = field(default_factory=dict)  # texts not yet taken, by index
-    submitted_s: float = field(default_factory=time.perf_counter)
+    submitted_s: float = field(default_factory=lambda: time.perf_counter())  # looked up late, for the tests
     taken_s: float = 0.0  # when the engine took the first text, in a batch of so many
     batch_texts: int = 0
     ended_s: float = 0.0  # when the engine was done with the last
@@ -96,6 +96,37 @@ class Text:
         return self.job.types[self.index] if self.job.types else None
 
 
+class Turn:
+    """Whose turn it is: interactive work goes first, but bulk work keeps most of the time that it could have alone.
+
+    No text waits behind more than one bulk batch: those that were there when the last one ended go before the next.
+    """
+
+    def __init__(self) -> None:
+        self._name, self._since_s = "", 0.0  # the lane whose batch runs
+        self._bulk_s = self._bulk_ended_s = 0.0  # how long the last bulk batch ran, and until when
+        self._interactive_s = 0.0  # engine time of interactive batches since then
+
+    def taken(self, name: str, now_s: float) -> None:
+        """A batch of a lane begins."""
+        self._name, self._since_s = name, now_s
+
+    def ended(self, now_s: float) -> None:
+        """The batch has ended."""
+        if self._name == "bulk":
+            self._bulk_s, self._bulk_ended_s, self._interactive_s = now_s - self._since_s, now_s, 0.0
+        elif self._name:
+            self._interactive_s += now_s - self._since_s
+        self._name = ""
+
+    def next(self, interactive: Lane, bulk: Lane) -> str:
+        """The lane of the next batch; one of the two holds texts."""
+        if not len(interactive):
+            return "bulk"
+        due = self._interactive_s > BULK_SHARE * self._bulk_s and interactive.oldest.submitted_s > self._bulk_ended_s
+        return "bulk" if len(bulk) and due else "interactive"
+
+
 class Queue:
     """A bounded queue with two lanes; run is called on the event loop, take by the engine's thread."""
 
@@ -104,7 +135,7 @@ class Queue:
         self._lanes: dict[str, Lane] = {lane: Lane() for lane in LANES}
         self._limit = waiting_texts
         self._max_wait_s = max_wait_ms / 1000
-        self._streak = 0
+        self._turn = Turn()
         self._stopped = False
         self._claimed = False
         self._arriving = 0
@@ -220,13 +251,14 @@ class Queue:
         interactive, bulk = self._lanes["interactive"], self._lanes["bulk"]
         with self._changed:
             self.running = 0
+            self._turn.ended(time.perf_counter())
             while self._claimed or not (self._stopped or len(interactive) or len(bulk)):
                 self._changed.wait()
             if self._stopped:
                 return None
-            first = len(interactive) and not (len(bulk) and self._streak >= STREAK)
-            self._streak = self._streak + 1 if first else 0
-            batch = (interactive if first else bulk).cut(self.budget)
+            name = self._turn.next(interactive, bulk)
+            batch = self._lanes[name].cut(self.budget)
+            self._turn.taken(name, time.perf_counter())
             self.running = len(batch)
             return batch
 

@@ -74,16 +74,44 @@ async def test_a_large_job_is_bulk_whatever_it_asks_for():
     small.cancel()
 
 
-async def test_bulk_is_not_starved_by_interactive_work():
+async def served(monkeypatch, arrivals, batches: int = 200) -> tuple[dict[str, float], int]:
+    """Engine seconds of each lane while bulk work never ends, and the most bulk batches that a query waited behind.
+
+    arrivals  how many queries come after each batch; a batch takes 50 ms if it is bulk, else 2 ms
+    """
+    now = [100.0]
+    monkeypatch.setattr(queue.time, "perf_counter", lambda: now[0])
     line = Queue()
-    tasks = [await submitted(line, [9])]
-    lanes = []
-    for _ in range(2 * queue.STREAK):
-        tasks.append(await submitted(line, [3], "interactive"))
-        lanes.append(line.take()[0].length)
-    assert 9 in lanes
+    line.tokens_per_s = 1000 / queue.BATCH_S
+    tasks = [await submitted(line, [100] * 64 * batches)]
+    spent, waited, most = {"bulk": 0.0, "interactive": 0.0}, {}, 0
+    for number in range(batches):
+        batch = line.take()
+        lane = "bulk" if batch[0].length == 100 else "interactive"
+        for text in batch:
+            if lane == "interactive":
+                most = max(most, waited.pop(text.job.submitted_s))
+        now[0] += 0.05 if lane == "bulk" else 0.002
+        spent[lane] += 0.05 if lane == "bulk" else 0.002
+        if lane == "bulk":
+            waited = {came: count + 1 for came, count in waited.items()}
+        for _ in range(arrivals(number, lane)):
+            now[0] += 1e-6
+            waited[now[0]] = 0
+            tasks.append(await submitted(line, [3], "interactive"))
     for task in tasks:
         task.cancel()
+    return spent, most
+
+
+async def test_bulk_keeps_its_speed_beside_queries_that_come_one_at_a_time(monkeypatch):
+    spent, most = await served(monkeypatch, lambda number, lane: 1)
+    assert spent["bulk"] > 0.85 * sum(spent.values()) and most <= 1
+
+
+async def test_bulk_is_not_starved_by_more_queries_than_can_be_served(monkeypatch):
+    spent, most = await served(monkeypatch, lambda number, lane: 200 if lane == "interactive" else 300)
+    assert spent["bulk"] > 0.3 * sum(spent.values()) and most <= 1
 
 
 async def test_a_cancelled_request_leaves_the_queue_at_once():
