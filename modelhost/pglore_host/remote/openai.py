@@ -32,7 +32,6 @@ def rerank(options: RemoteOptions, name: str, query: str, documents: Sequence[st
         "query": query,
         "documents": list(documents),
         "top_n": len(documents),
-        "return_documents": False,
     }
 
 

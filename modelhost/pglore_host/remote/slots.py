@@ -4,7 +4,9 @@ import asyncio
 from collections import deque
 
 from ..errors import HostError
-from ..queue import LANES, STREAK
+from ..queue import LANES
+
+STREAK = 8  # queries in a row before waiting bulk work gets a slot
 
 
 class OutOfReach(HostError):

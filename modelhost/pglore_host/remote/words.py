@@ -1,13 +1,15 @@
 """Words: what a server says about its refusal, made fit for a message."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 import orjson
 
 WORD_LIMIT = 200  # characters
 READ_LIMIT = 1000  # characters of the server's word that are looked at
 RUN = 12  # characters in a row that also stand in a caller's text are taken for that text
+LONG_TEXT = 1 << 15  # characters
 HIDDEN = "[...]"
 TOO_LONG = re.compile(
     r"too (?:long|large|many (?:tokens|inputs))|context (?:length|size|window)|must have less than|exceed"
@@ -28,7 +30,9 @@ def word(body: bytes, texts: Sequence[str] = (), key: str | None = None) -> str:
     if key:
         said = said.replace(key, HIDDEN)
     for text in texts:
-        said = _without(said, text)
+        if 3 < len(text) < RUN:
+            said = said.replace(text, HIDDEN)
+    said = _without(said, "\0".join(texts))
     said = " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
     return said if len(said) <= WORD_LIMIT else said[: WORD_LIMIT - 3] + "..."
 
@@ -47,18 +51,23 @@ def _message(answer: object) -> str:
 
 
 def _without(said: str, text: str) -> str:
-    """The server's word with each long run of a caller's text hidden."""
-    if 3 < len(text) < RUN:
-        return said.replace(text, HIDDEN)
-    kept, place = [], 0
-    while place < len(said):
-        if place + RUN > len(said) or said[place : place + RUN] not in text:
-            kept.append(said[place])
-            place += 1
+    """The server's word with each long run of the callers' text hidden."""
+    step = (
+        1 if len(text) < LONG_TEXT else RUN
+    )  # of a long text, to be quick, only runs twice as long are sure to be seen
+    places = {text[place : place + RUN]: place for place in range(0, len(text) - RUN + 1, step)}
+    kept, done, looked = [], 0, 0
+    while looked + RUN <= len(said):
+        found = places.get(said[looked : looked + RUN])
+        if found is None:
+            looked += 1
             continue
-        end = place + RUN
-        while end < len(said) and said[end - RUN + 1 : end + 1] in text:
-            end += 1
-        kept.append(HIDDEN)
-        place = end
-    return "".join(kept)
+        back = _common(reversed(said[done:looked]), reversed(text[max(0, found - looked + done) : found]))
+        kept += [said[done : looked - back], HIDDEN]
+        done = looked = looked + RUN + _common(said[looked + RUN :], text[found + RUN : found + READ_LIMIT])
+    return "".join(kept) + said[done:]
+
+
+def _common(one: Iterable[str], other: Iterable[str]) -> int:
+    """How many letters two texts have in common from their beginning."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from .. import errors, metrics
 from ..errors import HostError
-from ..queue import LARGE_JOB_TEXTS
 from .slots import OutOfReach, Slots
 
 Result = TypeVar("Result")
 Ask = Callable[[Sequence[str], float], Awaitable[Result]]  # (texts, until by the monotonic clock) -> their results
 
+LARGE_CALL_TEXTS = 64  # more than these in one call are bulk, whatever lane was asked for
 BATCH_CHARACTERS = 64_000  # of a request: about the 16,384 tokens that TEI takes at once
 
 
@@ -35,7 +35,7 @@ class Work:
         """
         if self.waiting and self.waiting + len(texts) > self._limit:
             raise HostError(errors.HOST_BUSY, f"{self.waiting:,} texts wait for its server already")
-        lane = "bulk" if len(texts) > LARGE_JOB_TEXTS else lane
+        lane = "bulk" if len(texts) > LARGE_CALL_TEXTS else lane
         total = len(texts) if numbered else 0
         unsent = len(texts)
         submitted_s, taken_s = time.perf_counter(), 0.0
