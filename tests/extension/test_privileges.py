@@ -13,6 +13,7 @@ CALLS = [
     "SELECT lore.prompt('a', ARRAY['b'])",
     "SELECT * FROM lore.models",
     "SELECT * FROM lore.host_status()",
+    "SELECT lore.host_start()",
 ]
 
 

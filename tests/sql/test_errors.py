@@ -54,7 +54,7 @@ def settings(db, host, data_directory):
     usual = json.loads((own if own.exists() else Path(shared) / "pglore" / "host.json").read_text())
 
     def use(**values) -> None:
-        host.kill()
+        db.execute("SELECT lore.host_stop()")  # a host that is killed is started again as it was
         changed = {key: value(usual.get(key, {})) if callable(value) else value for key, value in values.items()}
         own.write_text(json.dumps({**usual, **changed}))
         os.chown(own, data_directory.stat().st_uid, -1)
@@ -69,7 +69,7 @@ def settings(db, host, data_directory):
         if aside.exists():
             aside.rename(own)
         with contextlib.suppress(psycopg.Error):
-            host.kill()
+            db.execute("SELECT lore.host_stop()")
 
 
 def test_a_host_that_cannot_be_started_is_lo301(db, settings):
