@@ -139,6 +139,7 @@ class Queue:
         self._stopped = False
         self._claimed = False
         self._arriving = 0
+        self._lately_tokens = self._lately_s = 0.0  # of all batches, the older the less
         self._quick_s = 0.0  # what a short text takes, lately
         self.run_batch: Callable[[list[Text]], None] | None = None  # runs a batch in the calling thread
         self._ceiling = MAX_BATCH_TOKENS
@@ -226,19 +227,16 @@ class Queue:
         # What is over the limits by itself is taken by an empty lane: it may be told "busy", but not for ever.
         if not len(lane):
             return
+        wait_s = lane.tokens * self._lately_s / self._lately_tokens if self._lately_tokens else 0.0
         if len(lane) + texts > self._limit or lane.tokens + tokens > WAITING_TOKENS:
-            raise HostError(errors.HOST_BUSY, f"the model has {len(lane)} texts waiting, as many as it takes")
+            why = "as many as it takes"
         # Bulk work may wait as long as it takes: its bound is that of the texts.
-        if lane is self._lanes["interactive"] and (wait_s := self.wait_s()) > self._max_wait_s:
-            raise HostError(
-                errors.HOST_BUSY,
-                f"the model has {len(lane)} texts waiting, about {wait_s:.2g} s of work",
-                f"Try again in about {max(0.1, wait_s):.1g} s.",
-            )
-
-    def wait_s(self) -> float:
-        """Seconds of work before an interactive text that comes now, at the speed seen lately."""
-        return self._lanes["interactive"].tokens / self.tokens_per_s if self.tokens_per_s else 0.0
+        elif lane is self._lanes["interactive"] and wait_s > self._max_wait_s:
+            why = f"about {wait_s:.2g} s of work"
+        else:
+            return
+        hint = f"Try again in about {min(60, max(0.1, round(wait_s, 1))):g} s."
+        raise HostError(errors.HOST_BUSY, f"the model has {len(lane)} texts waiting, {why}", hint)
 
     def stop(self) -> None:
         """End the engine's thread when it next asks for work."""
@@ -292,6 +290,7 @@ class Queue:
 
     def measured(self, tokens: int, seconds: float) -> None:
         """Note the speed of a batch; small ones say little about it, but how long a short text takes."""
+        self._lately_tokens, self._lately_s = 0.9 * self._lately_tokens + tokens, 0.9 * self._lately_s + seconds
         if tokens <= QUICK_TOKENS:
             self._quick_s = min(seconds, 0.5 * (self._quick_s + seconds)) if self._quick_s else seconds
         if seconds > 0 and tokens * 2 >= self.budget:

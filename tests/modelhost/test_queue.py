@@ -129,7 +129,7 @@ async def test_a_full_lane_says_busy_at_once_and_the_other_goes_on():
     first = await submitted(line, [5] * 8)
     with pytest.raises(HostError) as caught:
         await line.run([ids(5)] * 3, "bulk")
-    assert caught.value.code == "LO302" and caught.value.hint
+    assert caught.value.code == "LO302" and caught.value.hint == "Try again in about 0.1 s."
     second, other = await submitted(line, [5] * 2), await submitted(line, [5] * 10, "interactive")
     assert line.waiting == 20
     for task in (first, second, other):
@@ -195,7 +195,7 @@ async def test_a_query_waits_behind_one_bulk_batch_at_most():
 
 async def test_work_that_would_wait_too_long_is_busy_with_the_time_in_the_hint():
     line = Queue(max_wait_ms=1000)
-    line.tokens_per_s = 1000.0
+    line.measured(16, 0.016)
     first = await submitted(line, [16] * 64, "interactive")
     for refused in (line.admit, lambda texts, lane: line._admit(line._lanes[lane], texts, 0)):
         with pytest.raises(HostError) as caught:
@@ -209,7 +209,7 @@ async def test_work_that_would_wait_too_long_is_busy_with_the_time_in_the_hint()
 
 async def test_bulk_work_may_wait_longer_than_a_query():
     line = Queue(max_wait_ms=1)
-    line.tokens_per_s = 1000.0
+    line.measured(16, 0.016)
     tasks = [await submitted(line, [256] * 50) for _ in range(3)]
     assert line.waiting == 150
     for task in tasks:
