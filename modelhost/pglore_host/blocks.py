@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from .sentences import stripped
+from .stopping import check
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _ATX = re.compile(r" {0,3}(#{1,6})(?![^ \t])")
@@ -84,6 +85,7 @@ class _Scanner:
     def run(self) -> list[Block]:
         fence = ""
         for match in _LINE.finditer(self.text):
+            check()
             start, end = match.span()
             line = match.group().rstrip("\r\n")
             if not self.markdown:

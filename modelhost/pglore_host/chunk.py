@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from . import sentences
 from .blocks import Block, blocks, has_headings
 from .errors import HostError
+from .stopping import check
 from .words import WordTokens, word_spans
 
 STRATEGIES = ("auto", "markdown", "text")
@@ -194,6 +195,7 @@ def _borders(units: list[_Unit], size: int) -> list[tuple[int, int]]:
     cost = [0.0] + [float("inf")] * len(units)
     came = [0] * (len(units) + 1)
     for last in range(1, len(units) + 1):
+        check()
         held = 0
         for first in range(last - 1, -1, -1):
             held += units[first].tokens
@@ -213,6 +215,7 @@ def _borders(units: list[_Unit], size: int) -> list[tuple[int, int]]:
 def _overlapped(units: list[_Unit], runs: list[tuple[int, int]], overlap: int) -> Iterator[tuple[int, int]]:
     """The runs, each begun earlier by as many whole sentences as overlap allows."""
     for first, last in runs:
+        check()
         begin, held = first, 0
         for earlier in range(first - 1, -1, -1):
             held += units[earlier].tokens

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from selectolax.lexbor import LexborNode
 
 from .boilerplate import is_boilerplate, is_link_list
+from .stopping import check
 
 _SPACE = re.compile(r"[\s\u200b\u00ad\ufeff]+")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -45,6 +46,7 @@ class PageWriter:
         """The text of the element, blocks parted by an empty line, items of a list by a line end."""
         node, entering = root, True
         while True:
+            check()
             if entering:
                 inside = self._enter(node)
                 if inside and node.child is not None:

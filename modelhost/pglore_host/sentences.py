@@ -6,6 +6,8 @@ Rules, not a model: fast, the same everywhere, and at home in technical prose (i
 
 import re
 
+from .stopping import check
+
 # A possible end: Western marks with what closes after them, then whitespace; or CJK marks, which need no whitespace.
 _END = re.compile(
     r"(?<![.!?\u2026])(?P<mark>[.!?\u2026]++)(?P<close>(?:[\"'\u201d\u2019\u00bb)\]]|\[\d{1,3}\])*+)\s++(?=\S)"
@@ -49,6 +51,7 @@ def spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, 
     lowercase = not any(map(str.isupper, text[start : min(end, start + 2000)]))
     begin = start
     for match in _END.finditer(text, start, end):
+        check()
         if match.lastgroup != "cjk" and not _ends(text, begin, match, end, lowercase):
             continue
         close = match.end("cjk") if match.group("cjk") else match.end("close")

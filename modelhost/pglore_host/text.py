@@ -1,17 +1,16 @@
 """chunk and parse: operations on text that need at most a tokenizer."""
 
-import asyncio
 import base64
 import binascii
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from . import errors
+from . import errors, stopping
 from .arguments import choice, integer, optional_text, text
 from .errors import HostError
 from .registry import Registry
 
-CONTENT_LIMIT = 4_000_000  # characters: a thread works on it, which cannot be stopped
+CONTENT_LIMIT = 4_000_000  # characters
 DOCUMENT_LIMIT = 16 << 20  # bytes
 WORKERS = ThreadPoolExecutor(2, thread_name_prefix="text")  # long documents wait here for each other alone
 CHUNK_MARGIN = 4  # tokens of the window left free by default, as lore._chunk_size does for collections
@@ -28,7 +27,7 @@ async def chunk(registry: Registry, arguments: dict) -> list[dict]:
         tokenizer = use.model.tokenizer
         size = integer(arguments, "size", 1, 1 << 20, max(8, tokenizer.content_tokens - CHUNK_MARGIN))
         cut = partial(chunks.chunk, content, tokenizer.raw, strategy=strategy, size=size, overlap=overlap)
-        found = await asyncio.get_running_loop().run_in_executor(WORKERS, cut)
+        found = await stopping.run(WORKERS, cut)
     return [
         {
             "ordinal": entry.ordinal,
@@ -57,5 +56,5 @@ async def parse(registry: Registry, arguments: dict, body: bytes) -> dict:
         raise HostError(
             errors.INPUT_TOO_LONG, f"the document is {len(document):,} bytes, over the limit of {DOCUMENT_LIMIT:,}"
         )
-    found = await asyncio.get_running_loop().run_in_executor(WORKERS, parsing.parse, document, mime)
+    found = await stopping.run(WORKERS, parsing.parse, document, mime)
     return {"title": found.title, "content": found.content, "metadata": found.metadata}

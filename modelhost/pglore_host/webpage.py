@@ -7,6 +7,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from .errors import BAD_ARGUMENT, HostError
 from .page_writer import PageWriter, collapse
+from .stopping import check
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
 # These need no end tag, or have none: they do not nest.
@@ -66,8 +67,9 @@ def _check_nesting(html: str) -> None:
     """Refuse what makes a parser take quadratic time or memory."""
     open_elements: dict[str, int] = {}
     depth = formatting = reopened = 0
-    for closing, name in _TAG.findall(html):
-        name = name.lower()
+    for tag in _TAG.finditer(html):
+        check()
+        closing, name = tag[1], tag[2].lower()
         if name in _FLAT:
             reopened += formatting
         elif not closing:

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 from tokenizers import Tokenizer
 
+from .stopping import check
+
 _WORD = re.compile(r"[^\s\u3002\uff01\uff1f]+[\u3002\uff01\uff1f]*|[\u3002\uff01\uff1f]+")
 _LONG = 100  # characters: a WordPiece tokenizer reads a longer word as one unknown token
 _SLICE = 64  # characters of a long word that are counted at a time
-_BATCH = 16384  # words
+_BATCH = 2048  # words: some 50 ms
+_PART = 1 << 17  # characters of a text that are searched at a time: the search holds up all other threads
 
 
 class WordTokens(dict[str, int]):
@@ -27,12 +30,18 @@ class WordTokens(dict[str, int]):
             tokenizer.no_padding()
         self._tokenizer = tokenizer
         self._space = "" if "Bert" in type(tokenizer.pre_tokenizer).__name__ else " "
-        distinct = sorted({word for word in _WORD.findall(text) if len(word) <= _LONG})
-        for first in range(0, len(distinct), _BATCH):
-            self._fill(distinct[first : first + _BATCH])
+        distinct: dict[str, None] = {}
+        for first in range(0, len(text), _PART):  # a word that is cut in two here is counted when it is asked for
+            check()
+            distinct.update((word, None) for word in _WORD.findall(text, first, first + _PART) if len(word) <= _LONG)
+        words = list(distinct)
+        for first in range(0, len(words), _BATCH):
+            check()
+            self._fill(words[first : first + _BATCH])
 
     def count(self, text: str, start: int, end: int) -> int:
         """The tokens of text[start:end]."""
+        check()
         return sum(map(self.__getitem__, _WORD.findall(text, start, end)))
 
     def __missing__(self, word: str) -> int:
