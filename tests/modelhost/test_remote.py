@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 import os
+import random
 import ssl
 import subprocess
 import sys
@@ -335,6 +336,32 @@ async def test_other_dimensions_than_before_or_than_asked_for_are_a_mismatch(rem
     await far.ready()
     assert far.dimensions == 2
     assert (await fails(remote(dimensions=3).ready())).code == errors.DIMENSION_MISMATCH
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """A reply with some of its bytes changed, left out, put in or said twice."""
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 6)):
+        place, size = chance.randrange(len(changed) + 1), chance.randint(1, 20)
+        other = chance.choice([b"", chance.randbytes(size), bytes(changed[place : place + 50])])
+        changed[place : place + chance.choice([0, 1, size])] = other
+    return bytes(changed)
+
+
+async def test_no_mutated_reply_brings_more_than_an_error(remote, server):
+    chance = random.Random(20)
+    far = remote(timeout_s=0.2)
+    server.always = lambda body: mutated(good(body), chance)
+    for _ in range(100):
+        try:
+            found = await far.vectors(["a", "b"], "query")
+            assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+        except HostError as error:
+            assert error.code.startswith(("LO2", "LO3"))
+    server.always = good
+    await far.unload()
+    assert np.allclose(await far.vectors(["a"], "query"), unit(["a"]), atol=1e-6)
+    assert (far.waiting, far.running) == (0, 0)
 
 
 async def test_base64_and_answers_without_an_index_are_read(remote, server):
