@@ -35,7 +35,6 @@ class Driver:
 
     def start(self) -> None:
         """Begin to take batches."""
-        self._queue.run_batch = self._try
         self._thread.start()
 
     def stop(self) -> None:
@@ -56,6 +55,16 @@ class Driver:
             log.fault("batch failed", error)
             for text in batch:
                 text.job.close(HostError(errors.INTERNAL_ERROR, "the model host failed on a batch"))
+
+    def alone(self, ids: np.ndarray) -> tuple[np.ndarray, int, int]:
+        """One short text, run by the calling thread, which has claimed the engine from the queue.
+
+        ids      (L,) content ids
+        returns  (H,) pooled vector of length 1, tokens without and with padding
+        """
+        window = self._tokenizer.windows(ids)[0]
+        padded, mask, _ = self.padded([window])
+        return unit(self._engine.run(padded, mask, None, True))[0], len(window), padded.size
 
     def _run(self, batch: list[Text]) -> None:
         """Run a batch; one that fails is halved, so that only the text that cannot be run fails."""

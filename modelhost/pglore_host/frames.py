@@ -111,5 +111,9 @@ def _request(fields: object, body: bytes) -> Request:
 
 def pack(header: dict, body: bytes = b"") -> bytes:
     """The bytes of one frame."""
-    head = orjson.dumps(header)
-    return b"".join((LENGTHS.pack(len(head), len(body)), head, body))
+    return join(orjson.dumps(header), body)
+
+
+def join(header: bytes, body: bytes) -> bytes:
+    """The same of a header that is JSON already."""
+    return b"".join((LENGTHS.pack(len(header), len(body)), header, body))

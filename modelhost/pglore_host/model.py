@@ -203,6 +203,11 @@ class Model:
         ]
         return np.array(joined), longer
 
+    def alone(self, ids: np.ndarray) -> tuple[np.ndarray, int, int]:
+        """As Driver.alone; the model must be ready."""
+        assert self._driver is not None
+        return self._driver.alone(ids)
+
     async def scores(self, query: str, documents: Sequence[str]) -> list[float]:
         """A cross-encoder's score of each document for a query; of a long document, that of its best window.
 

@@ -12,6 +12,7 @@ from .entry import shown
 from .errors import HostError
 from .frames import Request
 from .metrics import Metrics
+from .quick import Quick
 from .registrar import Registrar
 from .registry import Registry
 from .rerank import rerank
@@ -47,6 +48,7 @@ class Operations:
         self._registrar = Registrar(self.registry)
         self._server, self._settings = server, settings
         self._metrics = Metrics(lambda alias, task: self.registry.find(alias, task).alias, self.registry.served)
+        self.quick = Quick(self.registry, self._metrics)
 
     def begin(self) -> None:
         """Start what runs beside the requests; called in the event loop."""
@@ -81,7 +83,7 @@ class Operations:
         elif request.op in ADMIN:
             result = await ADMIN[request.op](self._registrar, request.arguments)
         elif request.op == "status":
-            result = self._server.status(self.registry)
+            result = {**self._server.status(self.registry), "damage": self.registry.damage}
         elif request.op == "stop":
             result = await self._server.stop()
         else:

@@ -53,7 +53,6 @@ class Job:
     taken_s: float = 0.0  # when the engine took the first text, in a batch of so many
     batch_texts: int = 0
     ended_s: float = 0.0  # when the engine was done with the last
-    here: bool = False  # run on the event loop: its waiter needs no waking
 
     def taken(self, now_s: float, batch_texts: int) -> None:
         """Note that the engine has taken a text."""
@@ -63,10 +62,7 @@ class Job:
     def close(self, error: BaseException | None = None) -> None:
         """Wake the waiter with the results, or with an error; callable from any thread, once."""
         self.closed, self.ended_s = True, time.perf_counter()
-        if self.here:
-            self._wake(error)
-        else:
-            self.loop.call_soon_threadsafe(self._wake, error)
+        self.loop.call_soon_threadsafe(self._wake, error)
 
     def _wake(self, error: BaseException | None) -> None:
         if self.done.done():
@@ -138,10 +134,8 @@ class Queue:
         self._turn = Turn()
         self._stopped = False
         self._claimed = False
-        self._arriving = 0
         self._lately_tokens = self._lately_s = 0.0  # of all batches, the older the less
         self._quick_s = 0.0  # what a short text takes, lately
-        self.run_batch: Callable[[list[Text]], None] | None = None  # runs a batch in the calling thread
         self._ceiling = MAX_BATCH_TOKENS
         self._ceiling_until = 0.0
         self.running = 0  # texts in the engine
@@ -180,13 +174,10 @@ class Queue:
         loop = asyncio.get_running_loop()
         job = Job(texts, loop, loop.create_future(), reduce, types, [None] * len(texts), len(texts))
         waiting = [Text(len(ids), job, index) for index, ids in enumerate(texts)]
-        if len(waiting) == 1 and await self._alone(waiting[0]):
-            self._run_here(waiting)
-        else:
-            with self._changed:
-                self._admit(chosen, len(texts), sum(padded_length(text.length) for text in waiting))
-                chosen.add(job, waiting)
-                self._changed.notify()
+        with self._changed:
+            self._admit(chosen, len(texts), sum(padded_length(text.length) for text in waiting))
+            chosen.add(job, waiting)
+            self._changed.notify()
         try:
             results = await job.done
         except asyncio.CancelledError:
@@ -196,29 +187,6 @@ class Queue:
             raise
         metrics.ran(lane, job.submitted_s, job.taken_s, sum(map(len, texts)), job.batch_texts, job.ended_s)
         return results
-
-    async def _alone(self, text: Text) -> bool:
-        """Whether a short text is the only one at the moment and the idle engine is claimed for it.
-
-        To wake a thread and to be woken by it costs a good part of what a short text takes.
-        """
-        quick = padded_length(text.length) <= QUICK_TOKENS and 0 < self._quick_s < QUICK_S
-        if self.run_batch is None or not quick or self.running or self.waiting:
-            return False
-        self._arriving += 1
-        try:
-            await asyncio.sleep(0)  # those that came in the same moment get here too, and make a batch
-            return self._arriving == 1 and self.claim()
-        finally:
-            self._arriving -= 1
-
-    def _run_here(self, batch: list[Text]) -> None:
-        assert self.run_batch is not None
-        batch[0].job.here = True
-        try:
-            self.run_batch(batch)
-        finally:
-            self.release()
 
     def _lane(self, texts: int, lane: str) -> str:
         return "bulk" if texts > LARGE_JOB_TEXTS else lane
@@ -259,6 +227,11 @@ class Queue:
             self._turn.taken(name, time.perf_counter())
             self.running = len(batch)
             return batch
+
+    @property
+    def quick(self) -> bool:
+        """Whether the engine is idle, and so fast that a short text may run on the event loop (see quick.py)."""
+        return 0 < self._quick_s < QUICK_S and not self.running and not self.waiting
 
     def claim(self) -> bool:
         """Take the idle engine for a run outside of its thread, which waits until release(); False if there is work."""

@@ -97,6 +97,14 @@ class Server:
                     why = f"over {IN_FLIGHT} requests on a connection"
                     await self._write(writer, _failed(request.id, HostError(errors.HOST_BUSY, why)))
                     continue
+                if not self._active and (quick := await self._operations.quick.answer(request)):
+                    data, afterwards = quick
+                    writer.write(data)
+                    afterwards()
+                    self._answered += 1
+                    if writer.transport.get_write_buffer_size():
+                        await self._write(writer, b"")
+                    continue
                 task = asyncio.create_task(self._request(request, writer))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)

@@ -105,7 +105,8 @@ class ModelTokenizer:
 
     def windows(self, ids: np.ndarray) -> list[np.ndarray]:
         """Content ids cut into the fewest windows, of about equal size, each with the special tokens around it."""
-        parts = np.array_split(ids, self.window_count(ids))
+        count = self.window_count(ids)
+        parts = [ids] if count == 1 else np.array_split(ids, count)
         return [np.concatenate((self._prefix, part, self._suffix)) for part in parts]
 
     def window_count(self, ids: np.ndarray) -> int:

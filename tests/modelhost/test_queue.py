@@ -277,64 +277,18 @@ async def test_a_stop_waits_for_who_has_claimed_the_engine():
     assert taken == [None]
 
 
-def quick(line: Queue) -> list[list[int]]:
-    """Let the queue run short texts on the event loop; the lengths of each batch that did."""
-    batches: list[list[int]] = []
-
-    def run(batch) -> None:
-        batches.append([text.length for text in batch])
-        answer(batch)
-
-    line.run_batch = run
-    line.measured(8, 0.001)
-    return batches
-
-
-async def test_a_short_text_that_is_alone_runs_on_the_event_loop():
+async def test_an_engine_is_quick_while_it_is_idle_and_a_short_text_takes_little():
     line = Queue()
-    batches = quick(line)
-    assert await line.run([ids(5)], "interactive") == [5]
-    assert batches == [[5]] and line.running == 0
-    assert line.claim()
-
-
-async def test_short_texts_that_come_together_make_a_batch_of_the_thread():
-    line = Queue()
-    batches = quick(line)
-    tasks = [asyncio.create_task(line.run([ids(5)], "interactive")) for _ in range(3)]
-    for _ in range(3):
-        await asyncio.sleep(0)
-    assert not batches and len(line.take()) == 3
-    for task in tasks:
-        task.cancel()
-
-
-async def test_long_or_slow_texts_and_a_busy_engine_leave_the_event_loop_free():
-    line = Queue()
-    batches = quick(line)
-    tasks = [asyncio.create_task(line.run([ids(queue.QUICK_TOKENS + 1)], "interactive"))]
-    await asyncio.sleep(0.01)
-    assert len(line.take()) == 1
-    tasks.append(asyncio.create_task(line.run([ids(5)], "interactive")))
-    await asyncio.sleep(0.01)
-    assert len(line.take()) == 1
-    slow = Queue()
-    batches += quick(slow)
-    slow._quick_s = queue.QUICK_S
-    tasks.append(asyncio.create_task(slow.run([ids(5)], "interactive")))
-    await asyncio.sleep(0.01)
-    assert len(slow.take()) == 1 and not batches
-    for task in tasks:
-        task.cancel()
-
-
-async def test_a_failure_on_the_event_loop_gives_the_engine_back():
-    line = Queue()
-    quick(line)
-    line.run_batch = lambda batch: batch[0].job.close(HostError("LO303", "too large"))
-    with pytest.raises(HostError):
-        await line.run([ids(5)], "interactive")
-    assert line.claim()
+    assert not line.quick  # nothing is known yet
+    line.measured(8, 0.5)
+    assert not line.quick
+    line.measured(8, 0.002)
+    assert line.quick
+    task = await submitted(line, [5])
+    assert not line.quick
+    line.take()
+    assert not line.quick
+    task.cancel()
 
 
 async def test_a_hundred_thousand_waiting_texts_cost_no_step_more_than_milliseconds():
