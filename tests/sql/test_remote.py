@@ -223,3 +223,25 @@ def test_neither_list_nor_log_of_the_host_holds_key_or_texts(db, far, fails, dat
         text = (data_directory / "pglore" / name).read_text()
         assert KEY not in text and "Rumpelstiltskin" not in text
     assert minilm.url in (data_directory / "pglore" / "models.json").read_text()
+
+
+def test_an_error_names_the_alias_and_not_where_the_server_is(db, add):
+    add("nowhere", "embed", "http://127.0.0.1:9/secret/v1", protocol="openai", timeout_s=1)
+    with pytest.raises(psycopg.Error) as caught:
+        db.execute("SELECT lore.embed('a', model => 'nowhere')")
+    said = str(caught.value)
+    assert "nowhere" in said and "127.0.0.1" not in said and "secret" not in said
+    error = one(db, "SELECT error FROM lore.models WHERE alias = 'nowhere'")
+    assert "cannot be reached" in error and "127.0.0.1" not in error
+
+
+def test_a_remote_model_outlives_the_host_that_it_was_added_to(db, far, host):
+    before = one(db, "SELECT lore.embed('a', model => 'far')::text")
+    host.kill()
+    assert one(db, "SELECT lore.embed('a', model => 'far')::text") == before
+
+
+def test_the_numbers_of_a_remote_model_are_counted(db, far):
+    db.execute("SELECT lore.embed('a', model => 'far') FROM generate_series(1, 3)")
+    row = db.execute("SELECT to_jsonb(m) FROM lore.host_metrics() AS m WHERE alias = 'far'").fetchone()[0]
+    assert row["requests"] >= 3
