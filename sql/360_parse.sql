@@ -19,7 +19,7 @@ BEGIN
     RETURN QUERY
         SELECT p.title, p.content, p.metadata
         FROM jsonb_to_record(lore._call('parse', jsonb_build_object(
-                 'document', translate(encode(document, 'base64'), E'\n', ''), 'mime', mime)))
+                 'document', encode(document, 'base64'), 'mime', mime)))
              AS p(title text, content text, metadata jsonb);
 END
 $$;

@@ -49,7 +49,8 @@ async def parse(registry: Registry, arguments: dict, body: bytes) -> dict:
     document = body
     if "document" in arguments:
         try:
-            document = base64.b64decode(text(arguments, "document", limit=DOCUMENT_LIMIT * 2), validate=True)
+            encoded = text(arguments, "document", limit=DOCUMENT_LIMIT * 2).replace("\n", "")  # PostgreSQL breaks lines
+            document = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             raise HostError(errors.BAD_ARGUMENT, "document must be base64") from None
     if len(document) > DOCUMENT_LIMIT:

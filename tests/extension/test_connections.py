@@ -1,5 +1,7 @@
 """Many connections at once: one host, right rows for each, a quick first call."""
 
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -27,7 +29,7 @@ def all_at_once(connections, call) -> tuple[list, list]:
 
 
 def hosts(data_directory: Path) -> list[str]:
-    """Process ids of the model hosts that serve a data directory."""
+    """Process ids of the model hosts that serve a data directory: supervisors and workers."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -39,15 +41,59 @@ def hosts(data_directory: Path) -> list[str]:
     return found
 
 
+def supervised(data_directory: Path, worker: int) -> bool:
+    """Whether a worker and its supervisor are all that serves a data directory."""
+    parent = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1]
+    return sorted(hosts(data_directory)) == sorted([str(worker), parent])
+
+
+def stop(host, data_directory: Path) -> None:
+    """Stop the host, and wait until it has ended."""
+    os.kill(host.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while hosts(data_directory):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_50_first_calls_at_the_same_instant_start_one_host(db, host, connect, data_directory):
-    host.kill()
+    stop(host, data_directory)
     connections = [connect() for _ in range(50)]
     pids, raised = all_at_once(
         connections, lambda link, _: link.execute("SELECT pid FROM lore.host_status()").fetchone()[0]
     )
     assert raised == []
     assert len(set(pids)) == 1
-    assert hosts(data_directory) == [str(pids[0])]
+    assert supervised(data_directory, pids[0])
+
+
+def test_a_stop_under_load_loses_no_call(db, host, connect, data_directory):
+    """What is running is finished, and what comes later goes to the next host."""
+    ask = (
+        "SELECT count(*), lore.tokens('two words') FROM unnest(lore.embed(array_fill('a short text'::text, ARRAY[20])))"
+    )
+    db.execute(ask)
+    connections, ended = [connect() for _ in range(8)], threading.Event()
+
+    def calls(link, _):
+        seen = []
+        while not ended.is_set():
+            seen.append(link.execute(ask).fetchone())
+        return seen
+
+    def stops():
+        for _ in range(3):
+            time.sleep(0.7)
+            os.kill(host.pid, signal.SIGTERM)
+        time.sleep(0.7)
+        ended.set()
+
+    thread = threading.Thread(target=stops)
+    thread.start()
+    results, raised = all_at_once(connections, calls)
+    thread.join()
+    assert raised == []
+    assert all(row == (20, 2) for seen in results for row in seen) and all(results)
 
 
 def test_32_connections_get_each_their_own_vectors(db, host, connect, data_directory):
@@ -63,7 +109,7 @@ def test_32_connections_get_each_their_own_vectors(db, host, connect, data_direc
         assert alike > 0.999
         for one, other in zip(got, want, strict=True):
             assert db.execute("SELECT %s::vector <=> %s::vector < 0.002", (one, other)).fetchone() == (True,)
-    assert hosts(data_directory) == [str(host.pid)]
+    assert supervised(data_directory, host.pid)
 
 
 def test_the_first_call_of_a_new_connection_is_quick_once_the_model_is_loaded(db, connect):

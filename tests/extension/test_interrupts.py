@@ -6,9 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+from statistics import median
 
 import psycopg
 import pytest
+
+from bench import cancel, common
 
 BULK = """SELECT count(*) FROM unnest(lore.embed(ARRAY(
     SELECT repeat('a sentence of the long text number ' || i || '. ', 40) FROM generate_series(1, {texts}) i)))"""
@@ -88,6 +91,15 @@ def test_many_cancels_at_odd_moments_are_all_clean(warm, connect):
             thread.join(0.05)
         assert not raised or raised[0][0].sqlstate == "57014", raised
         assert busy.execute("SELECT lore.embed('same text') = lore.embed('same text')").fetchone() == (True,)
+    until(lambda: idle(warm), 1.0)
+
+
+def test_cancels_at_random_moments_are_heard_at_once_and_end_the_work(warm, connect, dsn, monkeypatch):
+    monkeypatch.setenv("PGLORE_DSN", dsn)
+    seen = cancel.cancels(connect(), 15, " " + common.prose()[:2000], seed=7)
+    assert {entry["sqlstate"] for entry in seen} == {"57014"}, seen
+    assert median(entry["error_ms"] for entry in seen) < 60, seen
+    assert median(entry["work_ms"] for entry in seen) < 100, seen
     until(lambda: idle(warm), 1.0)
 
 
