@@ -21,7 +21,9 @@ if [ -n "${HOST_PYTHON:-}" ]; then
     (cd / && "$HOST_PYTHON" -c 'import pglore_host') || die "$HOST_PYTHON has no pglore[host]: see docs/install.md"
     mkdir -p "$(dirname "$settings")"
     "$python" -c 'import json, sys; print(json.dumps({"command": [sys.argv[1], "-m", "pglore_host"]}))' "$HOST_PYTHON" >"$settings"
-    chmod 644 "$settings"
+    unit=$(dirname "$settings")/pglore-host@.service
+    sed "s|^ExecStart=[^ ]*|ExecStart=$HOST_PYTHON|" "$checkout/extension/pglore-host@.service" >"$unit"
+    chmod 644 "$settings" "$unit"
     echo "$settings"
 elif [ ! -e "$settings" ]; then
     say "next, tell the server where its model host is: make install again with HOST_PYTHON=..., or docs/install.md"

@@ -160,3 +160,5 @@ def test_make_install_puts_extension_and_settings_under_a_staging_root(tmp_path,
     assert {"pglore.control", "pglore--0.1.0.sql", "pglore_bridge"} <= names
     (settings,) = tmp_path.rglob("host.json")
     assert json.loads(settings.read_text())["command"] == [str(python), "-m", "pglore_host"]
+    unit = (settings.parent / "pglore-host@.service").read_text()
+    assert f"ExecStart={python} -m pglore_host --foreground --data-directory" in unit
