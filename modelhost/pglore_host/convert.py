@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from . import errors, files, settings
+from . import errors, files, quantize, settings
 from .engines import conversions
 from .errors import HostError
 
@@ -23,11 +23,11 @@ def main(asked: dict) -> None:
         Path(asked["folder"]), asked["task"], pooling=asked["pooling"], window_tokens=asked["window_tokens"]
     )
     target = Path(asked["target"])
+    if asked["int8"]:
+        quantize.library()
     converted, quality = _converted(found), None
     if asked["int8"]:
-        from .quantize import quantized
-
-        converted, quality = quantized(converted, found)
+        converted, quality = quantize.quantized(converted, found)
     openvino.save_model(converted, target / conversions.GRAPH, compress_to_fp16=False)
     conversions.seal(target, quality)
 

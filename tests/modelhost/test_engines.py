@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pglore_host import device, engines, files, pooling, settings
+from pglore_host import device, engines, files, pooling, quality, settings
 from pglore_host.dense import activate
 from pglore_host.engines import conversions
 from pglore_host.errors import HostError
@@ -200,6 +200,35 @@ def test_unloading_gives_the_memory_back(model_folder, cache, engine):
         loaded, left = map(int, line.split())
         assert loaded > 30e6, line
         assert left < 0.1 * loaded + 4e6, line
+
+
+def test_int8_states_what_it_loses(model_folder, cache):
+    pytest.importorskip("nncf")
+    found = files.read(model_folder)
+    exact, coarse = started(found, cache, "openvino"), started(found, cache, "openvino", "int8")
+    assert exact.quality is None
+    assert coarse.quality["texts"] == len(quality.texts()) >= 24
+    assert 0.99 < coarse.quality["cosine_min"] < coarse.quality["cosine_mean"] < 1
+    ids, mask, _ = encoded(found, passages(24))
+    told = coarse.quality["cosine_min"] - 0.005
+    assert told < worst(coarse.run(ids, mask, pooled=True), exact.run(ids, mask, pooled=True).copy()) < 0.99999
+    exact.unload()
+    coarse.unload()
+
+
+def test_int8_of_a_cross_encoder_states_how_far_its_scores_are_off(zoo, cache):
+    pytest.importorskip("nncf")
+    running = started(files.read(zoo("reranker"), "rerank"), cache, "openvino", "int8")
+    assert 0 < running.quality["difference_mean"] <= running.quality["difference_max"] < 0.5
+    running.unload()
+
+
+def test_int8_without_its_library_is_an_error_of_the_list(zoo, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "nncf.py").write_text("raise ImportError")
+    with pytest.raises(HostError) as caught:
+        started(files.read(zoo("bert")), tmp_path / "cache", "openvino", "int8")
+    assert caught.value.code == "LO206" and "pglore[int8]" in caught.value.hint
 
 
 def test_a_conversion_that_fails_says_so_and_leaves_nothing(zoo, tmp_path, monkeypatch):
