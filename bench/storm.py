@@ -47,7 +47,7 @@ class Calls:
         if kind < 0.7:
             asked = ONE, [self.texts[place], self.vectors[place], TOLERANCE]
         elif kind < 0.8:
-            places = [source.randrange(TEXTS) for _ in range(source.randint(2, 20))]
+            places = [source.randrange(TEXTS) for _ in range(source.randint(2, 12))]
             texts, vectors = [self.texts[p] for p in places], [self.vectors[p] for p in places]
             asked = MANY, [len(places), TOLERANCE, texts, vectors]
         elif kind < 0.95:
@@ -86,7 +86,7 @@ def busy(
 def kill(db: psycopg.Connection) -> int:
     """Kill the host as a crash would, from inside the server, whose account may: its process id."""
     pid = db.execute("SELECT pid FROM lore.host_status()").fetchone()[0]
-    db.execute(f"COPY (SELECT) TO PROGRAM 'kill -9 {int(pid)}'")
+    db.execute(f"COPY (SELECT) TO PROGRAM 'cat >&2; kill -9 {int(pid)}'")
     return pid
 
 
