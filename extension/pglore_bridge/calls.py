@@ -1,6 +1,7 @@
 """What PL/Python calls: embed() for vectors, host() for everything else."""
 
 import json
+from json.encoder import encode_basestring as quoted  # a str as JSON, written in C; an encoder's object costs more
 
 from . import control
 from .channel import exchange, frame
@@ -72,9 +73,11 @@ def _embed(plpy, inputs, options):
     lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
     vectors, long = [None] * len(inputs), []
 
+    rest = f', "lane": "{lane}", {", ".join([f"{quoted(name)}: {_json(options[name])}" for name in options])}}}'
+
     def encode(number):
-        arguments = {"texts": [inputs[index] for index in groups[number]], "lane": lane, **options}
-        return _request(number, "embed", json.dumps(arguments, ensure_ascii=False), trace)
+        group = ", ".join([quoted(inputs[index]) for index in groups[number]])
+        return _request(number, "embed", f'{{"texts": [{group}]{rest}', trace)
 
     def receive(number, header, body):
         global engine_us
@@ -105,8 +108,12 @@ def _host(plpy, op, arguments, admin):
     return replies[0]
 
 
+def _json(value):
+    return quoted(value) if isinstance(value, str) else "null" if value is None else str(value).lower()
+
+
 def _request(number, op, arguments, trace):
-    return frame(f'{{"id": {number}, "op": {json.dumps(op)}{trace}, "arguments": {arguments}}}'.encode())
+    return frame(f'{{"id": {number}, "op": {quoted(op)}{trace}, "arguments": {arguments}}}'.encode())
 
 
 def _groups(inputs, texts):
