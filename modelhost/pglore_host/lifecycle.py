@@ -16,6 +16,7 @@ from typing import NoReturn
 from . import log
 
 SOCKET = "host.sock"
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # what asks for a stop
 LOCK_TIMEOUT_S = 20  # an older host may still be finishing its last requests
 LOG_LIMIT = 16 << 20  # bytes; a longer log is set aside at the start
 
@@ -147,14 +148,14 @@ def unlink_socket() -> None:
 
 
 def run(serve: Callable[[asyncio.Event], Coroutine], pid: int, descriptor: int | None) -> NoReturn:
-    """Run `serve` until SIGTERM or SIGINT asks for a stop; ends the process.
+    """Run `serve` until one of STOPS asks for a stop; ends the process.
 
     pid, descriptor  of the postmaster; see watch
     """
 
     async def main() -> None:
         stopped = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPS:
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         watch(pid, descriptor)
         await serve(stopped)

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from . import lifecycle, log
 
-SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGCHLD, *lifecycle.STOPS)
 MANY, SOON_S = 5, 5.0  # so many deaths within so many seconds, and the next start waits a little
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 STOP_S = 15  # a worker that has not ended by then is killed; it bounds its own draining below that
@@ -37,11 +37,14 @@ class Worker:
 
     def stopping(self) -> None:
         """It accepts no more: let the next host have the socket's name."""
-        self._tell(STOPPING)
+        if not self._tell(STOPPING):
+            lifecycle.unlink_socket()
 
-    def _tell(self, what: bytes) -> None:
-        with contextlib.suppress(OSError):  # a supervisor that was killed
-            os.write(self._pipe, what)
+    def _tell(self, what: bytes) -> bool:
+        try:
+            return bool(os.write(self._pipe, what))
+        except OSError:  # the supervisor was killed
+            return False
 
 
 class Supervisor:
@@ -70,7 +73,7 @@ class Supervisor:
             pid = self._fork()
             status = self._until_end(pid)
             ended_by = -status if status < 0 else None
-            if self._stopping or status == 0 or ended_by in (signal.SIGTERM, signal.SIGINT):
+            if self._stopping or status == 0 or ended_by in lifecycle.STOPS:
                 break
             now = time.monotonic()
             log.write("worker died", pid=pid, after_s=round(now - born, 3), **_cause(status))
@@ -144,7 +147,7 @@ class Supervisor:
         ready = select.select(watched, [], [], seconds)[0]
         if self._told in ready and not self._hear():
             time.sleep(0.01)  # its end of the pipe is closed: it is about to be reaped
-        if self._signals in ready and set(os.read(self._signals, 4096)) & {signal.SIGTERM, signal.SIGINT}:
+        if self._signals in ready and set(os.read(self._signals, 4096)) & set(lifecycle.STOPS):
             self._stop()
 
     def _hear(self) -> bytes:

@@ -103,7 +103,7 @@ def test_the_supervisor_has_one_thread_and_no_engine(host: Running):
 
 
 @pytest.mark.parametrize("whom", ["supervisor", "worker"])
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_who_is_asked_to_stop_ends_both(host: Running, whom: str, how: signal.Signals):
     worker = host.pid
     os.kill(host.process.pid if whom == "supervisor" else worker, how)
@@ -140,6 +140,16 @@ def test_a_worker_serves_on_without_its_supervisor_and_holds_the_lock(host: Runn
 
     until(served)
     host.process = third.process
+
+
+def test_a_worker_without_its_supervisor_stops_in_order(host: Running):
+    worker = host.pid
+    host.process.kill()
+    host.process.wait()
+    os.kill(worker, signal.SIGTERM)
+    assert gone(worker)
+    assert not (host.folder / "pglore" / "host.sock").exists()
+    assert events(host.folder)[-1]["event"] == "drained"
 
 
 def test_workers_that_die_one_after_the_other_are_started_a_little_later(host: Running):
