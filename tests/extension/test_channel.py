@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CALL = """
-import os, sys
+import json, os, sys, time
 os.chdir(sys.argv[1])
 sys.path.insert(0, sys.argv[2])
 import pglore_bridge
@@ -22,7 +22,11 @@ class plpy:
     prepare = staticmethod(lambda statement: statement)
     execute = staticmethod(lambda plan: [{"traceparent": None}])
 op, admin = sys.argv[3], sys.argv[3] == "add_model"
-print(__import__("json").dumps([pglore_bridge.host(plpy, op, "{}", admin) for _ in range(int(sys.argv[4]))]))
+replies = []
+for _ in range(int(sys.argv[4])):
+    replies.append(pglore_bridge.host(plpy, op, "{}", admin))
+    time.sleep(0.2)
+print(json.dumps(replies))
 """
 REPLY = b'{"id": 0}'
 
