@@ -88,6 +88,7 @@ class Model:
         self.state, self.error = "loading", None
         try:
             self.files = None  # type: ignore[assignment]  # read anew: they may have changed since somebody looked
+            threading.Thread(target=engines.prepare, args=(self.device,), daemon=True).start()
             await self.inspected()
             await self._memory.reserve(self)
             self.memory_bytes = await asyncio.get_running_loop().run_in_executor(self._loader, self._start)
@@ -119,10 +120,12 @@ class Model:
     def _start(self) -> int:
         """Make the engine ready and start its thread; returns the bytes that this took."""
         before = resident_bytes()
-        self.tokenizer = ModelTokenizer.of(self.files)
         engine = engines.create(self.files, self.device, self._settings)
         try:
-            engine.load()
+            with ThreadPoolExecutor(1) as beside:
+                tokenizer = beside.submit(ModelTokenizer.of, self.files)
+                engine.load()
+                self.tokenizer = tokenizer.result()
             queue = Queue(self._settings.queue_texts, self._settings.max_wait_ms)
             driver = Driver(queue, engine, self.files, self.tokenizer)
             driver.warm_up()

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import importlib
 from contextlib import suppress
 from typing import Protocol
 
@@ -57,6 +58,12 @@ def create(files: ModelFiles, device: Device, settings: Settings) -> Engine:
         return TorchEngine(files, device, settings)
     except ImportError as error:
         raise HostError(errors.UNKNOWN_ENGINE, f"the engine {device.engine} is not installed: {error}") from error
+
+
+def prepare(device: Device) -> None:
+    """Import an engine's library, which can be done while the model's files are read; never raises."""
+    with suppress(Exception):  # `create` says what is wrong
+        importlib.import_module(f".{device.engine}", __name__)
 
 
 def give_back() -> None:

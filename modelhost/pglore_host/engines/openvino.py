@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import openvino
 
 from .. import errors, log, pooling
 from ..device import Device, cpu_flags
@@ -15,6 +14,7 @@ from ..errors import HostError
 from ..files import ModelFiles
 from ..settings import Settings
 from . import conversions, give_back
+from .lean import openvino
 
 PRECISION = {"float32": "f32", "bfloat16": "bf16"}
 INT8_GROUP = "64"  # numbers that are rounded together: larger groups are a little faster and lose more
