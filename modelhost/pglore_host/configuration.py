@@ -66,6 +66,8 @@ def check(config: Any, tensors: Mapping[str, Tensor]) -> Configuration:
         raise refused("config.json names no model_type")
     if "quantization_config" in config:
         raise refused("its weights are quantized, which no engine reads", "Use the model's original weights.")
+    if any("/" in str(config[name]) for name in config if "implementation" in name or "kernel" in name):
+        raise refused("config.json asks for code of somebody else's to be run, as a kernel")
     _plausible(config)
     if config.get("is_encoder_decoder") and kind not in ENCODER_ONLY:
         raise refused(f"models of the type {kind!r} have a decoder too, and their encoder is not run alone")

@@ -31,7 +31,11 @@ class Driver:
         """One small run before anybody waits; raises HostError LO204 when its result is not finite."""
         ids, mask, _ = self.padded([self._tokenizer.windows(self._tokenizer.encode(["warm up"])[0])[0]])
         if not np.isfinite(self._engine.run(ids, mask, pooled=True)).all():
-            raise HostError(errors.MODEL_NOT_LOADED, "the model's output is not finite: its weights are damaged")
+            raise HostError(
+                errors.MODEL_NOT_LOADED,
+                "what it computes is not finite: its weights are damaged, or too large for this number format",
+                'Give it the option "dtype": "float32", or "bfloat16" on a GPU.',
+            )
 
     def start(self) -> None:
         """Begin to take batches."""

@@ -71,7 +71,7 @@ class Use:
 
     @property
     def fingerprint(self) -> str:
-        """Identity of the vectors: files, pooling, number format, prompts, dimensions kept."""
+        """Identity of the vectors: files, pooling, number format, prompts, dimensions kept, window where it was set."""
         about = self.model.files
         prompts = {kind: self.prompt(kind) for kind in {*about.prompts, "query", "document"}}
         what: list = [
@@ -82,6 +82,7 @@ class Use:
         ]
         if self.dimensions:
             what.append(self.dimensions)
+        what += about.altered
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 

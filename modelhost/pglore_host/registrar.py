@@ -8,6 +8,7 @@ from . import errors, log, options, sources, store
 from .entry import OWN, OWN_DEFAULTS, Entry, shown
 from .errors import HostError
 from .registry import Registry
+from .tokenizer import ModelTokenizer
 
 
 class Registrar:
@@ -76,6 +77,7 @@ class Registrar:
                 await download(self._registry.settings, entry.origin.name, dict(entry.options))
             found = await asyncio.to_thread(self._registry.files, entry)
             content_hash = await asyncio.to_thread(lambda: found.content_hash)
+            await asyncio.to_thread(ModelTokenizer.of, found)
         except HostError as error:
             raise HostError(error.code, f'the model "{entry.alias}": {error.message}', error.hint) from error
         if entry.options.get("dimensions", 0) > found.dimensions:

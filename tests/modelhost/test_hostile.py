@@ -208,6 +208,8 @@ def test_absurd_numbers_are_refused(folder, name, value):
         {"model_type": 7},
         {"model_type": None},
         {"architectures": [{}]},
+        {"_attn_implementation": "somebody/evil-kernel"},
+        {"attn_implementation": "somebody/evil-kernel:run"},
         {"quantization_config": {"quant_method": "bitsandbytes"}},
         {"is_encoder_decoder": True, "model_type": "bart"},
     ],
