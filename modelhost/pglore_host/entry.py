@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Union
 
 from . import sources
+from .errors import HostError
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -84,6 +85,13 @@ class Use:
             what.append(self.dimensions)
         what += about.altered
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+
+def of_model(alias: str, error: HostError) -> HostError:
+    """The same error with the alias in its message: what is behind it is the operator's to know."""
+    rest = error.message.removeprefix("the model ")
+    said = f" {rest}" if rest != error.message else f": {rest}"
+    return HostError(error.code, f'the model "{alias}"{said}', error.hint)
 
 
 def shown(name: object) -> str:

@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict, replace
 
 from . import errors, log, options, sources, store
-from .entry import OWN, OWN_DEFAULTS, Entry, shown
+from .entry import OWN, OWN_DEFAULTS, Entry, of_model, shown
 from .errors import HostError
 from .registry import Registry
 from .tokenizer import ModelTokenizer
@@ -79,7 +79,7 @@ class Registrar:
             content_hash = await asyncio.to_thread(lambda: found.content_hash)
             await asyncio.to_thread(ModelTokenizer.of, found)
         except HostError as error:
-            raise HostError(error.code, f'the model "{entry.alias}": {error.message}', error.hint) from error
+            raise of_model(entry.alias, error) from error
         if entry.options.get("dimensions", 0) > found.dimensions:
             why = f"the option dimensions must be from 1 to {found.dimensions}, what the model makes"
             raise HostError(errors.BAD_ARGUMENT, why)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import errors, files, log, metrics, options, sources, store
-from .entry import EMBEDDER, OF_ALIAS, OWN, OWN_DEFAULTS, Entry, Use, shown
+from .entry import EMBEDDER, OF_ALIAS, OWN, OWN_DEFAULTS, Entry, Use, of_model, shown
 from .errors import HostError
 from .files import ModelFiles
 from .memory import Memory
@@ -85,7 +85,7 @@ class Registry:
                 metrics.part("load", started)
             return model
         except HostError as error:
-            raise HostError(error.code, f'the model "{entry.alias}": {error.message}', error.hint) from error
+            raise of_model(entry.alias, error) from error
 
     def behind(self, entry: Entry) -> tuple[Entry, Model]:
         """The entry whose model does the work, and that model, not necessarily loaded."""
