@@ -64,14 +64,14 @@ def bulk(db: psycopg.Connection, seconds: float) -> dict[str, Any]:
     """Passages a second under a saturating load, and how busy the GPU and the engine are."""
     name = priority.alias(db)
     with priority.saturated(3), watched() as busy:
-        before, started = priority.texts_run(db, name)
+        before = priority.engine_ran(db, name)
         busy.clear()
         time.sleep(seconds)
-        after, ended = priority.texts_run(db, name)
+        after = priority.engine_ran(db, name)
         seen = list(busy)
         engine = db.execute("SELECT busy_share FROM lore.host_metrics() WHERE alias = %s", [name]).fetchone()[0]
     return {
-        "passages_per_s": (after - before) / (ended - started),
+        "passages_per_s": (after[0] - before[0]) / (after[2] - before[2]),
         "gpu_busy": sum(seen) / len(seen) if seen else None,
         "engine_busy": engine,
     }

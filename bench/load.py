@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,10 +26,16 @@ class Calls:
     refused: list[float] = field(default_factory=list)  # of calls that ended with LO302
     seconds: float = 0.0
 
+    def extend(self, other: "Calls") -> None:
+        """Count another run in."""
+        self.first += other.first
+        self.later += other.later
+        self.refused += other.refused
+        self.seconds += other.seconds
+
     def summary(self) -> dict[str, Any]:
         """Calls a second and percentiles of the later calls."""
-        found = peer.summary(self.later, self.seconds)
-        return found | {"calls_per_s": (len(self.first) + len(self.later)) / self.seconds}
+        return peer.summary(self.later, self.seconds)
 
 
 def embed(db: psycopg.Connection, text: str, alias: str | None = None) -> None:
@@ -45,25 +51,27 @@ def run(
     refused: Callable[[psycopg.Error, int], float] | None = None,
     databases: Sequence[psycopg.Connection] = (),
 ) -> Calls:
-    """Connections that each call again as soon as they are answered.
+    """Connections that each call again as soon as they are answered; the time begins when each has made its first call.
 
     refused    seconds to wait after an LO302, from the error and how many came in a row; None: such an error ends it
     databases  open connections to use, so many; else new ones are opened
     """
-    result, start, ends, failed = Calls(), threading.Barrier(connections + 1), [0.0], []
-    lock = threading.Lock()
+    result, failed, ends = Calls(), [], [0.0]
+    begin, again, lock = threading.Barrier(connections), threading.Barrier(connections + 1), threading.Lock()
 
     def work(place: int) -> None:
         first: list[float] = []
         later: list[float] = []
         turned_away: list[float] = []
+        db = databases[place] if databases else common.connect()
         try:
-            db = databases[place] if databases else common.connect()
+            db.execute("SELECT 1")
+            begin.wait(120)
             if not databases:
-                db.execute("SELECT 1")
-            start.wait()
+                first.append(common.timed(lambda: call(db, queries[place % len(queries)]))[1])
+            again.wait(300)
             turn, row = place, 0
-            while not (first or later or turned_away) or time.perf_counter() < ends[0]:
+            while not (later or turned_away) or time.perf_counter() < ends[0]:
                 began = time.perf_counter()
                 try:
                     call(db, queries[turn % len(queries)])
@@ -74,13 +82,15 @@ def run(
                     row += 1
                     time.sleep(refused(error, row))
                     continue
-                (first if not first and not databases else later).append((time.perf_counter() - began) * 1000)
+                later.append((time.perf_counter() - began) * 1000)
                 turn, row = turn + connections, 0
-            if not databases:
-                db.close()
         except BaseException as error:
             failed.append(error)
-            start.abort()
+            begin.abort()
+            again.abort()
+        finally:
+            if not databases:
+                db.close()
         with lock:
             result.first += first
             result.later += later
@@ -89,13 +99,11 @@ def run(
     workers = [threading.Thread(target=work, args=(place,), daemon=True) for place in range(connections)]
     for worker in workers:
         worker.start()
-    ends[0] = time.perf_counter() + 3600
-    try:
-        start.wait(120)
+    started, ends[0] = time.perf_counter(), time.perf_counter() + 3600
+    with suppress(threading.BrokenBarrierError):
+        again.wait(300)
         started = time.perf_counter()
-        ends[0] = started + seconds
-    except threading.BrokenBarrierError:
-        ends[0] = 0.0
+    ends[0] = started + seconds
     for worker in workers:
         worker.join()
     if failed:

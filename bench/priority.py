@@ -1,6 +1,7 @@
 """Short queries while a saturating bulk load runs, and what is left of the load's speed beside them.
 
 The bulk speed is what the engine itself counts in a time, less the queries: whole statements would be too coarse.
+It is counted in tokens, as the passages of a moment are longer or shorter than those of the next.
 """
 
 import threading
@@ -16,7 +17,7 @@ from bench import common, load, metrics, passages
 BULK = 3  # connections that embed arrays without a pause
 ARRAY = 2000
 CLIENTS = (1, 4)  # that query beside them
-ENGINE = "SELECT batches * batch_texts FROM lore.host_metrics() WHERE alias = %s"
+ENGINE = "SELECT batches * batch_texts, batches * batch_tokens FROM lore.host_metrics() WHERE alias = %s"
 
 
 def alias(db: psycopg.Connection) -> str:
@@ -24,10 +25,15 @@ def alias(db: psycopg.Connection) -> str:
     return db.execute("SELECT alias FROM lore.models WHERE task = 'embed' AND is_default").fetchone()[0]
 
 
-def texts_run(db: psycopg.Connection, name: str) -> tuple[float, float]:
-    """Texts that the engine has run so far, and when that was so."""
-    number = db.execute(ENGINE, [name]).fetchone()[0]
-    return float(number or 0), time.perf_counter()
+def engine_ran(db: psycopg.Connection, name: str) -> tuple[float, float, float]:
+    """Texts and tokens that the engine has run so far, and when that was so."""
+    texts, tokens = db.execute(ENGINE, [name]).fetchone()
+    return float(texts or 0), float(tokens or 0), time.perf_counter()
+
+
+def speed(before: tuple, after: tuple, queries: int = 0, query_tokens: float = 0) -> float:
+    """Tokens a second between two looks, without those of so many queries."""
+    return (after[1] - before[1] - queries * query_tokens) / (after[2] - before[2])
 
 
 @contextmanager
@@ -71,40 +77,49 @@ def main() -> None:
     with common.connect() as db:
         load.embed(db, load.WARM)
         name = alias(db)
+        start = engine_ran(db, name)
         alone = load.run(1, seconds / 2, queries)
+        end = engine_ran(db, name)
+        query_tokens = (end[1] - start[1]) / (end[0] - start[0])
         speeds: list[float] = []  # of the bulk load alone, before and after: what else the machine does changes
         beside: dict[str, Any] = {}
         with saturated(3):
+            first = engine_ran(db, name)
             for clients in (0, *CLIENTS, 0):
-                before, started = texts_run(db, name)
-                if clients:
-                    calls = load.run(clients, seconds, queries)
-                else:
+                before = engine_ran(db, name)
+                if not clients:
                     time.sleep(seconds)
-                after, ended = texts_run(db, name)
-                asked = len(calls.first) + len(calls.later) if clients else 0
-                speed = (after - before - asked) / (ended - started)
-                if clients:
-                    beside[str(clients)] = calls.summary() | {"bulk_passages_per_s": speed}
-                else:
-                    speeds.append(speed)
+                    speeds.append(speed(before, engine_ran(db, name)))
+                    continue
+                calls = load.run(clients, seconds, queries)
+                asked = len(calls.first) + len(calls.later)
+                bulk = speed(before, engine_ran(db, name), asked, query_tokens)
+                beside[str(clients)] = calls.summary() | {"bulk_tokens_per_s": bulk}
+            last = engine_ran(db, name)
         bulk, p50 = sum(speeds) / len(speeds), metrics.percentile(alone.later, 50)
         for row in beside.values():
-            row |= {"bulk_share": row["bulk_passages_per_s"] / bulk, "p95_over_p50_alone_ms": row["p95_ms"] - p50}
+            row |= {"bulk_share": row["bulk_tokens_per_s"] / bulk, "p95_over_p50_alone_ms": row["p95_ms"] - p50}
         result = {
             "alone": alone.summary(),
-            "bulk_alone_passages_per_s": bulk,
+            "bulk_alone_tokens_per_s": bulk,
             "bulk_alone_runs": speeds,
+            "tokens_per_text": (last[1] - first[1]) / (last[0] - first[0]),
             "beside": beside,
         }
         common.table(
             f"{BULK} connections embed arrays of {ARRAY} passages",
-            ["who", "query p50 ms", "query p95 ms", "bulk passages/s", "share of bulk alone"],
+            ["who", "query p50 ms", "query p95 ms", "bulk tokens/s", "share of bulk alone"],
             [
                 ["one query client alone", p50, metrics.percentile(alone.later, 95), "", ""],
-                ["bulk alone, before and after", "", "", " ".join(f"{speed:.1f}" for speed in speeds), 1.0],
+                ["bulk alone, before and after", "", "", " ".join(f"{one:.0f}" for one in speeds), 1.0],
                 *(
-                    [f"{c} query clients beside", r["p50_ms"], r["p95_ms"], r["bulk_passages_per_s"], r["bulk_share"]]
+                    [
+                        f"{c} query clients beside",
+                        r["p50_ms"],
+                        r["p95_ms"],
+                        f"{r['bulk_tokens_per_s']:.0f}",
+                        r["bulk_share"],
+                    ]
                     for c, r in beside.items()
                 ),
             ],
