@@ -6,33 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from . import configuration, dense, errors, weights
+from . import configuration, dense, errors, layout
 from .configuration import Configuration
 from .errors import HostError
-from .inspection import inside, read_json, refused, sweep
-from .pooling import MODES
+from .inspection import read_json, refused, sweep
 
 KEPT = (".safetensors", ".json", ".txt", ".model")  # files that can change a vector
 UNHASHED = "data_config.json"  # what the model was trained on
-MODULES = frozenset({"Transformer", "Pooling", "Dense", "LayerNorm", "Normalize"})
-STEPS = ("Dense", "LayerNorm", "Normalize")
-LEGACY_MODES = {  # in the order in which sentence-transformers joins them
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
-PROMPT_NAMES = {  # what models call the prompts of the two input types, best first
-    "query": ("query", "search_query", "question", "retrieval.query"),
-    "document": ("document", "passage", "corpus", "search_document", "retrieval.passage"),
-}
-WINDOW_FILES = "sentence_*_config.json"
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
-WORKING_BYTES = 96 << 20  # what an engine takes beside the weights: code, kernels, one batch
+WORKING_BYTES = 128 << 20  # what an engine takes beside the weights: code, kernels, one batch
 
 
 @dataclass(frozen=True)
@@ -126,11 +109,11 @@ def _read(
     query_prompt: str | None,
     document_prompt: str | None,
 ) -> ModelFiles:
-    modules = _modules(folder)
+    modules = layout.modules(folder)
     transformer = modules[0][1] if modules else folder
     if (transformer / "adapter_config.json").exists():
         raise refused("it is an adapter for another model", "Merge it into that model first.")
-    tensors = _tensors(folder, transformer, paths)
+    tensors = layout.tensors(folder, transformer, paths)
     raw = read_json(transformer / "config.json")
     config = configuration.check(raw, tensors)
     tokenizer = next((at / "tokenizer.json" for at in (transformer, folder) if (at / "tokenizer.json").is_file()), None)
@@ -138,12 +121,12 @@ def _read(
         raise refused(
             "it has no tokenizer.json", "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes one."
         )
-    about = _object(read_json(folder / "config_sentence_transformers.json", optional=True))
-    limit, lower_case = _text_config(transformer)
+    about = layout.as_object(read_json(folder / "config_sentence_transformers.json", optional=True))
+    limit, lower_case = layout.text_config(transformer)
     window = configuration.window(
         config,
         limit,
-        _object(read_json(tokenizer.parent / "tokenizer_config.json", optional=True)).get("model_max_length"),
+        layout.as_object(read_json(tokenizer.parent / "tokenizer_config.json", optional=True)).get("model_max_length"),
     )
     if window_tokens is not None:
         if config.positions and window_tokens > config.positions:
@@ -162,10 +145,10 @@ def _read(
         return _cross_encoder(found, raw, about, modules)
     if config.labels is not None and not modules:
         raise refused("it is a cross-encoder or classifier, which makes no vectors", "Add it with the task rerank.")
-    own, include_prompt = _pooling(modules, config.hidden)
+    own, include_prompt = layout.pooling(modules, config.hidden)
     width = config.hidden * len((mode or own).split("+"))
     steps = []
-    for kind, place, _ in modules[2:]:
+    for kind, place in modules[2:]:
         steps.append(dense.read(kind, place, width))
         width = steps[-1].width
     while steps and steps[-1].kind == "Normalize":  # every vector leaves with length 1 anyway
@@ -174,8 +157,7 @@ def _read(
         raise HostError(
             errors.BAD_ARGUMENT, f"the option dimensions is {dimensions}, and the model's vectors have {width}"
         )
-    prompts = _prompts(about, query_prompt, document_prompt)
-    if prompts and not include_prompt:
+    if not include_prompt:
         raise refused("its pooling leaves the prompt out, which no engine does")
     return ModelFiles(
         **found,
@@ -183,7 +165,7 @@ def _read(
         width=width,
         dimensions=dimensions or width,
         steps=tuple(steps),
-        prompts=prompts,
+        prompts=layout.prompts(about, query_prompt, document_prompt),
         altered=tuple(sorted((n, v) for n, v in {"dimensions": dimensions, "window": window_tokens}.items() if v)),
     )
 
@@ -195,8 +177,8 @@ def _cross_encoder(found: dict, raw: dict, about: dict, modules: list) -> ModelF
     if labels != 1:
         raise refused(f"it gives {labels} labels, and a reranker gives one score")
     if len(modules) > 1:
-        raise refused(f"it has modules that no reranker runs: {', '.join(kind for kind, _, _ in modules[1:])}")
-    if _prompts(about, None, None):
+        raise refused(f"it has modules that no reranker runs: {', '.join(kind for kind, _ in modules[1:])}")
+    if layout.prompts(about, None, None):
         raise refused("it puts a prompt before what it reads, which no reranker here does")
     own = raw.get("sentence_transformers")
     paths = (
@@ -206,93 +188,3 @@ def _cross_encoder(found: dict, raw: dict, about: dict, modules: list) -> ModelF
     )
     path = next((path for path in paths if path is not None), None)
     return ModelFiles(**found, pooling="", width=1, dimensions=1, activation=dense.activation(path, "Sigmoid"))
-
-
-def _modules(folder: Path) -> list[tuple[str, Path, Any]]:
-    """Kind, folder and entry of each module in order; nothing for a folder of transformers alone."""
-    entries = read_json(folder / "modules.json", optional=True)
-    if entries == {}:
-        return []
-    found = []
-    for entry in entries:
-        package, _, kind = entry["type"].rpartition(".")
-        if package.partition(".")[0] != "sentence_transformers":
-            raise refused(f"its modules.json asks for code of the model's own to be run: {entry['type'][:80]!r}")
-        if kind not in MODULES:
-            raise refused(f"it has modules that no engine runs: {kind[:80]}")
-        found.append((kind, inside(folder, entry.get("path", ""), "modules.json"), entry))
-    kinds = [kind for kind, _, _ in found]
-    if kinds[:1] != ["Transformer"] or "Transformer" in kinds[1:] or "Pooling" in kinds[2:]:
-        raise refused(f"its modules are in an order that no engine runs: {', '.join(kinds)}"[:300])
-    return found
-
-
-def _tensors(folder: Path, transformer: Path, paths: list[Path]) -> dict[str, weights.Tensor]:
-    """The transformer's tensors, from one file or the shards that its index names; every other file is checked too."""
-    headers = {path: weights.header(path) for path in paths if path.suffix == ".safetensors"}
-    if not headers:
-        raise refused("it has no weights as safetensors")
-    whole = transformer / "model.safetensors"
-    if whole in headers:
-        return headers[whole]
-    index = read_json(transformer / "model.safetensors.index.json", optional=True)
-    places = index["weight_map"] if index else {}
-    if not places:
-        raise refused("it has no model.safetensors")
-    found: dict[str, weights.Tensor] = {}
-    for name in sorted({*places.values()}):
-        shard = inside(transformer, name, "model.safetensors.index.json")
-        if shard not in headers:
-            raise refused(f"its index names the file {str(name)[:80]!r}, which is not there")
-        found |= headers[shard]
-    if missing := places.keys() - found.keys():
-        raise refused(f"its index names the tensor {min(missing)[:80]!r}, which is in no file")
-    return found
-
-
-def _text_config(transformer: Path) -> tuple[object, bool]:
-    """Tokens read at once and whether text is lowered first, as sentence-transformers notes them."""
-    for path in sorted(transformer.glob(WINDOW_FILES)):
-        about = _object(read_json(path))
-        if about.get("module_output_name") not in (None, "token_embeddings", "scores"):
-            raise refused(f"its transformer gives {str(about['module_output_name'])[:80]!r}, which no engine does")
-        return about.get("max_seq_length"), about.get("do_lower_case") is True
-    return None, False
-
-
-def _pooling(modules: list, hidden: int) -> tuple[str, bool]:
-    """Modes joined by "+", and whether the prompt takes part; the mean where there is no such module."""
-    if len(modules) < 2:
-        return "mean", True
-    kind, place, _ = modules[1]
-    if kind != "Pooling":
-        raise refused(f"its modules are in an order that no engine runs: Transformer, {kind}")
-    config = read_json(place / "config.json")
-    width = config.get("embedding_dimension", config.get("word_embedding_dimension", hidden))
-    if width != hidden:
-        raise refused(f"its pooling takes states {str(width)[:40]} wide, and the model's are {hidden}")
-    modes = config.get("pooling_mode") or [mode for key, mode in LEGACY_MODES.items() if config.get(key)] or ["mean"]
-    modes = [modes] if isinstance(modes, str) else list(modes)
-    if any(mode not in MODES for mode in modes) or len(modes) > len(MODES):
-        raise refused(f"its pooling is none that is known: {str(modes)[:120]}")
-    return "+".join(modes), config.get("include_prompt", True) is not False
-
-
-def _prompts(about: dict, query: str | None, document: str | None) -> dict[str, str]:
-    """What stands before a query and a document: as given, else as the model's own files say."""
-    own = _object(about.get("prompts") or {})
-    usual = own.get(about.get("default_prompt_name") or "", "")
-    found = {}
-    for kind, given in (("query", query), ("document", document)):
-        text = given if given is not None else next((own[name] for name in PROMPT_NAMES[kind] if own.get(name)), usual)
-        if not isinstance(text, str):
-            raise refused(f"its prompt for the input type {kind} is no text")
-        if text:
-            found[kind] = text
-    return found
-
-
-def _object(value: Any) -> dict:
-    if not isinstance(value, dict):
-        raise refused("one of its JSON files holds no object where one belongs")
-    return value
