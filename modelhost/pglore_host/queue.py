@@ -30,7 +30,7 @@ FIRST_BATCH_TOKENS = 1024  # before anything is measured
 SHRUNK_S = 60.0  # how long a smaller bound on batches holds after the memory was not enough, before it doubles
 QUICK_TOKENS = 64  # padded; a text up to here that is alone runs on the event loop ...
 QUICK_S = 0.008  # ... if it holds that up for less than this
-BULK_SHARE = 0.12  # engine time of interactive batches after a bulk one, as share of its own, before the next may come
+BULK_SHARE = 0.08  # engine time of interactive batches after a bulk one, as share of its own, before the next may come
 
 # (token states (L, D) of unit rows without special tokens, pooled unit vector (D,)) -> result of a text
 Reduce = Callable[[np.ndarray, np.ndarray], object]
