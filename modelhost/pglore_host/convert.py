@@ -22,6 +22,7 @@ def main(asked: dict) -> None:
     found = files.read(
         Path(asked["folder"]), asked["task"], pooling=asked["pooling"], window_tokens=asked["window_tokens"]
     )
+    found.verify(asked["content_hash"])
     target = Path(asked["target"])
     if asked["int8"]:
         quantize.library()

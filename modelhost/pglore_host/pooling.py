@@ -15,11 +15,6 @@ MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoke
 
 
 def pool(states: np.ndarray, mask: np.ndarray, mode: str) -> np.ndarray:
-    """As `raw`, with rows of length 1."""
-    return unit(raw(states, mask, mode))
-
-
-def raw(states: np.ndarray, mask: np.ndarray, mode: str) -> np.ndarray:
     """One vector for each text.
 
     states   (B, L, D) float32, the last layer
@@ -49,7 +44,7 @@ def _pool(states: np.ndarray, mask: np.ndarray, mode: str) -> np.ndarray:
 
 def head(states: np.ndarray, mask: np.ndarray, mode: str, steps: Sequence[Step] = ()) -> np.ndarray:
     """Pooled vectors with the model's dense layers behind them; (B, L, D) and (B, L) to (B, H) float32."""
-    vectors = raw(states, mask, mode)
+    vectors = pool(states, mask, mode)
     for step in steps:
         vectors = step(vectors)
     return vectors

@@ -15,6 +15,7 @@ from pglore_host.files import ModelFiles
 from pglore_host.pooling import unit
 from pglore_host.tokenizer import ModelTokenizer
 
+from . import tiny
 from .conftest import ROOT
 
 QUERY = "which table is large"
@@ -220,3 +221,12 @@ def test_a_conversion_that_fails_says_so_and_leaves_nothing(zoo, tmp_path, monke
         conversions.make(tmp_path / "cache" / "x", found, False)
     assert caught.value.code == "LO204" and "torch" in caught.value.hint
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_files_that_change_before_they_are_converted_are_refused(tmp_path):
+    found = files.read(tiny.bert(tmp_path / "model"))
+    assert found.content_hash
+    tiny.change(found.folder / "config.json", layer_norm_eps=1e-5)
+    with pytest.raises(HostError) as caught:
+        started(found, tmp_path / "cache", "openvino")
+    assert caught.value.code == "LO204" and "registered" in caught.value.message

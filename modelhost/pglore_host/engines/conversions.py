@@ -69,6 +69,7 @@ def make(place: Path, files: ModelFiles, int8: bool) -> None:
         log.write("converting", model=str(files.folder), to=str(place))
         asked = {
             "folder": str(files.folder),
+            "content_hash": files.content_hash,
             "task": files.task,
             "pooling": files.pooling or None,
             "window_tokens": files.window_tokens,
