@@ -41,6 +41,9 @@ from .errors import (
     UnknownEngine,
     UnknownModel,
 )
+from .evaluate import Evaluation, EvaluationQuery, KeptEvaluation
+from .explain import Stage
+from .golden import GoldenQuery
 from .host import HostStatus
 from .models import Model, ModelSource
 from .parse import Parsed
@@ -71,14 +74,18 @@ __all__ = [
     "Document",
     "EmptyInput",
     "Error",
+    "Evaluation",
+    "EvaluationQuery",
     "ExtensionMissing",
     "Finding",
+    "GoldenQuery",
     "Hit",
     "HostBusy",
     "HostDown",
     "HostStatus",
     "InputTooLong",
     "InternalError",
+    "KeptEvaluation",
     "Model",
     "ModelNotLoaded",
     "ModelSource",
@@ -88,6 +95,7 @@ __all__ = [
     "Ranked",
     "SetupError",
     "Source",
+    "Stage",
     "TryAgain",
     "UnknownCollection",
     "UnknownEngine",

@@ -10,6 +10,8 @@ from .ask import Ask, AsyncAsk
 from .call import build, call
 from .context import AsyncContext, Context
 from .documents import AsyncDocuments, Documents
+from .evaluate import AsyncEvaluate, Evaluate
+from .explain import AsyncExplain, Explain
 from .search import AsyncSearch, Search
 from .session import AsyncSession, Session
 
@@ -35,7 +37,7 @@ class CollectionInfo:
     created_at: datetime
 
 
-class AsyncCollection(AsyncSearch, AsyncContext, AsyncAsk, AsyncDocuments):
+class AsyncCollection(AsyncSearch, AsyncExplain, AsyncContext, AsyncAsk, AsyncDocuments, AsyncEvaluate):
     """A collection by its name. Made by `AsyncClient.collection`; the server looks the name up at each call."""
 
     def __init__(self, connection: AsyncConnection[Any], name: str) -> None:
@@ -86,7 +88,7 @@ class AsyncCollections(AsyncSession):
 # Below: the same without async, written by `python pyclient/derive.py`.
 
 
-class Collection(Search, Context, Ask, Documents):
+class Collection(Search, Explain, Context, Ask, Documents, Evaluate):
     """A collection by its name. Made by `Client.collection`; the server looks the name up at each call."""
 
     def __init__(self, connection: Connection[Any], name: str) -> None:
