@@ -19,15 +19,21 @@ CREATE FUNCTION lore._wide(
     per_document integer,
     rerank       text
 ) RETURNS integer
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Without a fusion or a reranker only the limit on rows of a document needs more than k; as much as a document has chunks, up to 4.
-    SELECT greatest(k, CASE
-        WHEN candidates IS NOT NULL THEN candidates
-        WHEN mode <> 'vector' OR rerank IS NOT NULL OR (collection).searched = 'exact' THEN 100
-        WHEN per_document >= k THEN k
-        ELSE k * least(4, ceil(lore._estimated_rows((collection).chunks)::float8 / lore._estimated_rows((collection).documents)))::integer END)
+BEGIN
+    IF candidates IS NOT NULL THEN
+        RETURN greatest(k, candidates);
+    ELSIF mode <> 'vector' OR rerank IS NOT NULL OR (collection).searched = 'exact' THEN
+        RETURN greatest(k, 100);
+    ELSIF per_document >= k THEN
+        RETURN k;
+    END IF;
+    -- Without a fusion or a reranker only the limit on rows of a document needs more than k: as many times as a document has chunks, up to 4.
+    RETURN (SELECT k * least(4, ceil(greatest(c.reltuples, 1) / greatest(d.reltuples, 1)))
+            FROM pg_class AS c, pg_class AS d WHERE c.oid = (collection).chunks::regclass AND d.oid = (collection).documents::regclass);
+END
 $$;
 
 COMMENT ON FUNCTION lore._wide(lore._collection, integer, integer, text, integer, text) IS 'Chunks that each arm of a search looks for.';
@@ -103,9 +109,12 @@ BEGIN
     IF c.effort IS NOT NULL AND c.searched IN ('hnsw_bit', 'diskann') THEN
         c.effort := least(1000, ceil(c.effort * sqrt(greatest(1, wide / (c.tuning ->> 'k')::float8))));  -- tuned for fewer rows
     END IF;
-    IF c.effort IS NULL AND path IS NOT NULL AND c.searched = 'diskann' THEN
+    IF path IS NOT NULL THEN  -- a filter may have to do with the vectors, which those that were tuned with have not
+        c.effort := greatest(c.effort, lore._default_effort(c.searched, c.built_rows, wide));
+    END IF;
+    IF path IS NOT NULL AND c.searched = 'diskann' THEN
         -- Its order is only as good as the rows that are looked at together.
-        c.effort := least(1000, lore._default_effort(c.searched, c.built_rows, wide) / share);
+        c.effort := least(1000, c.effort / share);
     END IF;
     RETURN c;
 END

@@ -1,4 +1,4 @@
--- 510_statement.sql: the one statement of a search. Needs 405_defaults, 480_vector_arm, 500_keyword.
+-- 510_statement.sql: the one statement of a search. Needs 405_defaults, 480_vector_arm, 487_vector_statement, 500_keyword.
 -- Expressions come in as SQL text: parameters ($1) where the statement is run, literals where it is printed.
 
 CREATE FUNCTION lore._search_statement(
@@ -28,6 +28,9 @@ DECLARE
     found  text := CASE mode WHEN 'hybrid' THEN 'supported' ELSE 'fused' END;
     z      text := 'coalesce((%1$s - avg(%1$s) OVER ()) / nullif(stddev_pop(%1$s) OVER (), 0), 0)';
 BEGIN
+    IF mode = 'vector' AND rerank IS NULL THEN
+        RETURN lore._vector_statement(c, embedding, CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END, k, wide, per_document);
+    END IF;
     IF by_vec THEN
         parts := parts || lore._vector_arm(c, embedding, CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END, wide);
     END IF;
