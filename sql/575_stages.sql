@@ -6,9 +6,15 @@ CREATE FUNCTION lore._stage(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN part IS NULL THEN 'documents' WHEN part = 'query' THEN 'embed' WHEN part = 'allowed' THEN 'filter'
-        WHEN part IN ('near', 'vector_arm') THEN 'vector' WHEN part = 'keyword_arm' THEN 'keyword' WHEN part IN ('scored', 'gained', 'fused', 'supported') THEN 'fusion'
-        WHEN part IN ('pool', 'reranked', 'final') THEN 'rerank' ELSE part END
+    SELECT CASE
+        WHEN part IS NULL OR part = 'best' THEN 'documents'
+        WHEN part = 'query' THEN 'embed'
+        WHEN part = 'allowed' THEN 'filter'
+        WHEN part IN ('near', 'vector_arm') THEN 'vector'
+        WHEN part = 'keyword_arm' THEN 'keyword'
+        WHEN part IN ('scored', 'armed', 'likely', 'worded', 'fused', 'gained', 'supported') THEN 'fusion'
+        WHEN part IN ('pool', 'reranked', 'final') THEN 'rerank'
+        ELSE part END
 $$;
 
 COMMENT ON FUNCTION lore._stage(text) IS 'The stage of a search that a part of its statement belongs to; a part that is not known is a stage of its own.';
@@ -36,7 +42,7 @@ AS $$
         FROM timed AS t WHERE t.node ->> 'Node Type' = 'CTE Scan' AND t.node ->> 'CTE Name' IN (SELECT p.part FROM part AS p)
         ORDER BY t.node ->> 'CTE Name', t.ms DESC
     ), own AS (
-        SELECT lore._stage(p.part) AS stage, p.path, p.rows, p.ms - coalesce((SELECT sum(c.ms) FROM puller AS u JOIN part AS c ON c.part = u.pulled
+        SELECT lore._stage(p.part) AS stage, p.part IS NULL AS last, p.path, p.rows, p.ms - coalesce((SELECT sum(c.ms) FROM puller AS u JOIN part AS c ON c.part = u.pulled
             WHERE u.by IS NOT DISTINCT FROM p.part), 0) AS ms FROM part AS p
     ), told AS (
         SELECT lore._stage(t.part) AS stage, t.path, t.node ->> 'Index Name' AS index, concat(t.node ->> 'Node Type', ' using ' || (t.node ->> 'Index Name'),
@@ -45,7 +51,7 @@ AS $$
         FROM timed AS t
         WHERE t.node ->> 'Node Type' NOT IN ('CTE Scan', 'Result', 'Subquery Scan', 'WindowAgg', 'Materialize')
     )
-    SELECT row_number() OVER (ORDER BY o.stage = 'documents', min(o.path)), o.stage, round(greatest(sum(o.ms), 0)::numeric, 3)::double precision, (array_agg(o.rows ORDER BY o.path DESC))[1],
+    SELECT row_number() OVER (ORDER BY o.stage = 'documents', min(o.path)), o.stage, round(greatest(sum(o.ms), 0)::numeric, 3)::double precision, (array_agg(o.rows ORDER BY o.last DESC, o.path DESC))[1],
            (SELECT string_agg(DISTINCT t.index, ', ') FROM told AS t WHERE t.stage = o.stage),
            (SELECT string_agg(t.line, '; ' ORDER BY t.path) FROM told AS t WHERE t.stage = o.stage)
     FROM own AS o GROUP BY o.stage

@@ -1,12 +1,14 @@
 """Where the time of a search goes: its stages, the indexes they use, and that the times are those of the search."""
 
+import itertools
+import re
 import time
 
 import psycopg
 import pytest
 
 HYBRID = ["plan", "embed", "vector", "keyword", "fusion", "documents", "total"]
-BY_VECTOR = ["plan", "embed", "vector", "fusion", "documents", "total"]
+BY_VECTOR = ["plan", "embed", "vector", "documents", "total"]
 RERANKED = [*HYBRID[:-2], "rerank", *HYBRID[-2:]]
 
 
@@ -23,12 +25,21 @@ def explain(db, query="reclaim storage", options="", collection="manual"):
         (", mode => 'vector'", BY_VECTOR),
         (", mode => 'keyword'", ["plan", "keyword", "fusion", "documents", "total"]),
         (", rerank => 'default'", RERANKED),
-        (", rerank => 'default', mode => 'vector'", [*BY_VECTOR[:-2], "rerank", *BY_VECTOR[-2:]]),
+        (", rerank => 'default', mode => 'vector'", [*BY_VECTOR[:-2], "fusion", "rerank", *BY_VECTOR[-2:]]),
         (", filter => '{\"n\": {\"$lt\": 3}}'", [*HYBRID[:2], "filter", *HYBRID[2:]]),
     ],
 )
 def test_each_stage_of_a_search_is_a_row_in_the_order_of_the_search(db, manual, options, stages):
     assert list(explain(db, options=options)) == stages
+
+
+def test_every_part_of_the_statement_belongs_to_a_stage_that_is_known(db, manual):
+    known = {"embed", "filter", "vector", "keyword", "fusion", "rerank", "documents"}
+    for mode, rerank in itertools.product(("hybrid", "vector", "keyword"), ("default", None)):
+        statement = "SELECT lore.search_sql('manual', 'a', mode => %s, rerank => %s, filter => '{\"n\": 1}')"
+        parts = re.findall(r"^(?:WITH )?(?:\), )?(\w+) AS (?:MATERIALIZED )?\($", db.execute(
+            statement, [mode, rerank]).fetchone()[0], re.MULTILINE)  # fmt: skip
+        assert parts and {db.execute("SELECT lore._stage(%s)", [part]).fetchone()[0] for part in parts} <= known
 
 
 def test_the_stages_hand_on_what_the_search_finds(db, manual):
