@@ -102,7 +102,7 @@ def load(
     """Load what is not there yet; whether a document could not be loaded. Ends the program where it was stopped."""
     path = folder / "corpus.jsonl"
     files = [File(path, key, len(document.content), None) for key, document in corpus.documents.items()]
-    with display(files, quiet=quiet) as changed:
+    with display(files, quiet=quiet, of="documents") as changed:
         task = CorpusLoad(
             dsn, collection, present=present, metadata={}, connections=connections, changed=changed,
         )  # fmt: skip
