@@ -45,6 +45,7 @@ from .evaluate import Evaluation, EvaluationQuery, KeptEvaluation
 from .explain import Stage
 from .golden import GoldenQuery
 from .host import HostStatus
+from .indexes import Band, BuiltIndex, IndexEstimate, Maintained, Recall
 from .models import Model, ModelSource
 from .parse import Parsed
 from .rerank import Ranked
@@ -63,7 +64,9 @@ __all__ = [
     "BadArgument",
     "BadFilter",
     "BadSchema",
+    "Band",
     "BudgetSpent",
+    "BuiltIndex",
     "CallerError",
     "CatalogMissing",
     "Chunk",
@@ -83,9 +86,11 @@ __all__ = [
     "HostBusy",
     "HostDown",
     "HostStatus",
+    "IndexEstimate",
     "InputTooLong",
     "InternalError",
     "KeptEvaluation",
+    "Maintained",
     "Model",
     "ModelNotLoaded",
     "ModelSource",
@@ -93,6 +98,7 @@ __all__ = [
     "Parsed",
     "Passage",
     "Ranked",
+    "Recall",
     "SetupError",
     "Source",
     "Stage",

@@ -14,6 +14,7 @@ from .evaluate import AsyncEvaluations, Evaluations
 from .generate import AsyncGenerate, Generate
 from .golden import AsyncGolden, Golden
 from .host import AsyncHost, Host
+from .indexes import AsyncMaintain, Maintain
 from .models import AsyncModels, Models
 from .parse import AsyncParse, Parse
 from .rerank import AsyncRerank, Rerank
@@ -38,7 +39,7 @@ def _notice(diagnostic: Diagnostic) -> None:
 
 class AsyncClient(
     AsyncEmbed, AsyncTokens, AsyncSimilarity, AsyncRerank, AsyncGenerate, AsyncChunks, AsyncParse,
-    AsyncModels, AsyncHost, AsyncDoctor, AsyncCollections, AsyncGolden, AsyncEvaluations,
+    AsyncModels, AsyncHost, AsyncDoctor, AsyncCollections, AsyncMaintain, AsyncGolden, AsyncEvaluations,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 
@@ -71,7 +72,7 @@ class AsyncClient(
 
 class Client(
     Embed, Tokens, Similarity, Rerank, Generate, Chunks, Parse,
-    Models, Host, Doctor, Collections, Golden, Evaluations,
+    Models, Host, Doctor, Collections, Maintain, Golden, Evaluations,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 
