@@ -3,7 +3,7 @@
 CREATE FUNCTION lore._catalog_revision() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '0001'::text $$;
+AS $$ SELECT '0003'::text $$;
 
 COMMENT ON FUNCTION lore._catalog_revision() IS 'Revision of the catalog that this version of the extension works on.';
 
@@ -22,7 +22,15 @@ CREATE TYPE lore._collection AS (
     chunks         text,                    -- table of chunks, likewise
     keyword_index  text,                    -- with its schema, never in need of quotes
     vector_schema  text,                    -- schema of the vector type's operators, quoted
-    keyword_schema text                     -- schema of the BM25 operators, quoted; NULL where they are not installed
+    keyword_schema text,                    -- schema of the BM25 operators, quoted; NULL where they are not installed
+    index_kind     text,                    -- kind that is wanted
+    metric         text,                    -- cosine, ip or l2
+    filterable     text[],                  -- fields of the metadata that have indexes
+    vector_index   text,                    -- with its schema; NULL where there is none
+    searched       text,                    -- kind of the vector index that a search can use; exact where none is valid
+    built_rows     bigint,                  -- chunks when it was built
+    tuning         jsonb,                   -- what lore.tune found
+    effort         integer                  -- of the vector index in this search; NULL is the tuned or the default one
 );
 
 COMMENT ON TYPE lore._collection IS 'A collection: its row in the catalog and the names of its tables.';
@@ -82,9 +90,16 @@ BEGIN
     PERFORM lore._require_name(collection);
     SELECT c.id, c.name, c.model, c.fingerprint, c.dimensions, c.language, c.chunk_strategy, c.chunk_size, c.chunk_overlap, c.keyword,
            format('lore_data.%I', c.name || '_documents'), format('lore_data.%I', c.name || '_chunks'),
-           format('lore_data.keyword_%s', c.id), lore._schema_of('vector'), lore._schema_of('pg_textsearch')
+           format('lore_data.keyword_%s', c.id), s.vector, s.pg_textsearch, c.index_kind, c.metric, c.filterable,
+           'lore_data.vector_' || v.collection_id || '_' || v.number, CASE WHEN i.indisvalid THEN v.kind ELSE 'exact' END, v.built_rows, v.tuning, NULL
     INTO opened
-    FROM lore_data.collections AS c WHERE c.name = collection;
+    FROM lore_data.collections AS c
+    LEFT JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id
+    LEFT JOIN pg_index AS i ON i.indexrelid = to_regclass(format('lore_data.vector_%s_%s', v.collection_id, v.number)),
+    (SELECT max(quote_ident(n.nspname)) FILTER (WHERE e.extname = 'vector') AS vector,
+            max(quote_ident(n.nspname)) FILTER (WHERE e.extname = 'pg_textsearch') AS pg_textsearch
+     FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace) AS s
+    WHERE c.name = collection;
     IF NOT FOUND THEN
         PERFORM lore._raise('LO203', format('there is no collection "%s"', collection),
             'SELECT name FROM lore.collections lists them; lore.create_collection makes one.');

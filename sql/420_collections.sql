@@ -8,7 +8,10 @@ CREATE FUNCTION lore.create_collection(
     chunk_size     integer DEFAULT NULL,    -- tokens; NULL leaves room in the model's window for title and heading
     chunk_overlap  integer DEFAULT 0,       -- tokens that a chunk repeats of the one before
     if_not_exists  boolean DEFAULT false,
-    keyword        text DEFAULT NULL        -- 'bm25' or 'tsvector'; NULL is bm25 where pg_textsearch is installed
+    keyword        text DEFAULT NULL,       -- 'bm25' or 'tsvector'; NULL is bm25 where pg_textsearch is installed
+    index_kind     text DEFAULT 'auto',     -- of vector index, which lore.maintain builds: exact, hnsw, hnsw_bit, ivfflat, diskann, vchordrq
+    metric         text DEFAULT 'cosine',   -- or 'ip', 'l2'
+    filterable     text[] DEFAULT '{}'      -- fields of the metadata that get indexes for filters
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -33,6 +36,11 @@ BEGIN
     ELSIF kind = 'bm25' AND lore._schema_of('pg_textsearch') IS NULL THEN
         PERFORM lore._raise('LO206', 'keyword => ''bm25'' needs the extension pg_textsearch', 'CREATE EXTENSION pg_textsearch, or leave keyword out.');
     END IF;
+    IF $9 IS NULL OR $9 NOT IN ('auto', 'exact') AND (lore._index_kind($9, 'cosine')).kind IS NULL THEN
+        PERFORM lore._raise('LO103', format('"%s" is no kind of index', left($9, 60)), 'Kinds: auto, exact, hnsw, hnsw_bit, ivfflat, diskann, vchordrq.');
+    ELSIF lore._operator($10) IS NULL THEN
+        PERFORM lore._raise('LO103', format('metric is "%s"', left($10, 60)), 'metric is cosine, ip or l2.');
+    END IF;
     BEGIN
         words := $3::regconfig::text;
     EXCEPTION WHEN OTHERS THEN
@@ -56,21 +64,22 @@ BEGIN
     PERFORM lore.embed('one word', c.model);  -- loads the model: its fingerprint is known for certain then
     SELECT m.fingerprint, m.dimensions INTO c.fingerprint, c.dimensions FROM lore.models AS m WHERE m.alias = c.model;
 
-    INSERT INTO lore_data.collections (name, model, fingerprint, dimensions, language, chunk_strategy, chunk_size, chunk_overlap, keyword)
-    VALUES (c.name, c.model, c.fingerprint, c.dimensions, words, $4, c.chunk_size, $6, kind)
+    INSERT INTO lore_data.collections (name, model, fingerprint, dimensions, language, chunk_strategy, chunk_size, chunk_overlap, keyword, index_kind, metric)
+    VALUES (c.name, c.model, c.fingerprint, c.dimensions, words, $4, c.chunk_size, $6, kind, $9, $10)
     ON CONFLICT (name) DO NOTHING;
     IF NOT FOUND THEN  -- another session was quicker
-        RETURN lore.create_collection($1, $2, $3, $4, $5, $6, $7, $8);
+        RETURN lore.create_collection($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
     END IF;
     c := lore._open($1);
     PERFORM lore._make_tables(c);
     PERFORM lore._make_keyword_index(c);
     INSERT INTO lore_data.keyword_indexes (collection_id, server_start) VALUES (c.id, pg_postmaster_start_time());
+    PERFORM lore._set_filterable(c, $11);
     RETURN true;
 END
 $$;
 
-COMMENT ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text) IS
+COMMENT ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text, text, text, text[]) IS
     'Makes a collection; false if it was there and if_not_exists is true. Its documents and chunks lie in the schema lore_data. Raises LO103 bad name or setting, LO201 unknown model, LO202 no catalog, LO206 missing keyword engine.';
 
 CREATE FUNCTION lore._make_tables(
@@ -118,5 +127,5 @@ $$;
 
 COMMENT ON FUNCTION lore._make_tables(lore._collection) IS 'Makes the two tables of a collection: its documents and their chunks.';
 
-REVOKE ALL ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text), lore._make_tables(lore._collection) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text), lore._make_tables(lore._collection) TO lore_admin;
+REVOKE ALL ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text, text, text, text[]), lore._make_tables(lore._collection) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text, text, text, text[]), lore._make_tables(lore._collection) TO lore_admin;

@@ -28,7 +28,8 @@ COMMENT ON FUNCTION lore.drop_collection(text, boolean) IS
 
 CREATE FUNCTION lore._collections() RETURNS TABLE (
     name text, model text, dimensions integer, documents bigint, chunks bigint, language text, chunk_strategy text,
-    chunk_size integer, chunk_overlap integer, keyword text, fingerprint text, created_at timestamptz
+    chunk_size integer, chunk_overlap integer, keyword text, fingerprint text, created_at timestamptz,
+    index_kind text, metric text, filterable text[]
 )
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
@@ -51,6 +52,9 @@ BEGIN
         keyword := c.keyword;
         fingerprint := c.fingerprint;
         created_at := c.created_at;
+        index_kind := CASE WHEN c.index_kind = 'auto' THEN format('auto: %s', (lore._open(c.name)).searched) ELSE c.index_kind END;
+        metric := c.metric;
+        filterable := c.filterable;
         RETURN NEXT;
     END LOOP;
 END
@@ -73,6 +77,9 @@ COMMENT ON COLUMN lore.collections.chunk_overlap IS 'Tokens that a chunk repeats
 COMMENT ON COLUMN lore.collections.keyword IS 'What its keyword index is: bm25 or tsvector.';
 COMMENT ON COLUMN lore.collections.fingerprint IS 'Fingerprint of the embedder when the collection was made.';
 COMMENT ON COLUMN lore.collections.created_at IS 'When it was made.';
+COMMENT ON COLUMN lore.collections.index_kind IS 'Kind of vector index that is wanted; for auto with the kind in use.';
+COMMENT ON COLUMN lore.collections.metric IS 'Distance of its vectors: cosine, ip or l2.';
+COMMENT ON COLUMN lore.collections.filterable IS 'Fields of the metadata that have indexes for filters.';
 
 REVOKE ALL ON lore.collections FROM PUBLIC;
 REVOKE ALL ON FUNCTION lore.drop_collection(text, boolean), lore._collections() FROM PUBLIC;

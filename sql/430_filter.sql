@@ -121,7 +121,8 @@ BEGIN
         ELSIF part.key = '$not' THEN
             parts := parts || lore._filter_part(part.value, NOT negated);
         ELSIF part.key LIKE '$%' THEN
-            parts := parts || lore._filter_test('$', part.key, 'null', negated);  -- raises: an operator needs a field
+            PERFORM lore._filter_error(format('"%s" stands where the name of a field is expected', left(part.key, 60)),
+                'Above fields stand $and, $or and $not; other operators belong to a field: {"year": {"$gte": 2020}}.');
         ELSIF '' = ANY (string_to_array(part.key, '.')) OR part.key = '' THEN
             PERFORM lore._filter_error(format('"%s" is not the name of a field', left(part.key, 60)), 'A field inside a field is written "author.name".');
         ELSE

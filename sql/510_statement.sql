@@ -1,4 +1,4 @@
--- 510_statement.sql: the one statement of a search. Needs 405_defaults, 500_keyword.
+-- 510_statement.sql: the one statement of a search. Needs 405_defaults, 480_vector_arm, 487_vector_statement, 500_keyword.
 -- Expressions come in as SQL text: parameters ($1) where the statement is run, literals where it is printed.
 
 CREATE FUNCTION lore._search_statement(
@@ -28,19 +28,11 @@ DECLARE
     found  text := CASE mode WHEN 'hybrid' THEN 'supported' ELSE 'fused' END;
     z      text := 'coalesce((%1$s - avg(%1$s) OVER ()) / nullif(stddev_pop(%1$s) OVER (), 0), 0)';
 BEGIN
-    IF by_vec THEN
-        parts := parts || format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding\n)', embedding);
-    END IF;
-    IF filter IS NOT NULL AND by_vec THEN
-        parts := parts || format(E'allowed AS MATERIALIZED (\n    SELECT id FROM %s WHERE metadata @@ %s\n)', c.documents, path);
+    IF mode = 'vector' AND rerank IS NULL THEN
+        RETURN lore._vector_statement(c, embedding, CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END, k, wide, per_document);
     END IF;
     IF by_vec THEN
-        parts := parts || format($sql$vector_arm AS MATERIALIZED (
-    SELECT c.id
-    FROM %s AS c%s
-    ORDER BY c.embedding OPERATOR(%s.<=>) (SELECT embedding FROM query), c.id
-    LIMIT %s
-)$sql$, c.chunks, CASE WHEN filter IS NOT NULL THEN E'\n    WHERE c.document_id IN (SELECT id FROM allowed)' ELSE '' END, c.vector_schema, wide);
+        parts := parts || lore._vector_arm(c, embedding, CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END, wide);
     END IF;
     IF by_key THEN
         parts := parts || format($sql$keyword_arm AS MATERIALIZED (
@@ -58,7 +50,7 @@ BEGIN
     JOIN %s AS d ON d.id = c.document_id%s
     ORDER BY c.id
 )$sql$,
-        CASE WHEN by_vec THEN format('1 - (c.embedding OPERATOR(%s.<=>) (SELECT embedding FROM query))', c.vector_schema) ELSE 'NULL::double precision' END,
+        CASE WHEN by_vec THEN lore._similarity(c.metric, format('c.embedding OPERATOR(%s.%s) (SELECT embedding FROM query)', c.vector_schema, lore._operator(c.metric))) ELSE 'NULL::double precision' END,
         CASE mode WHEN 'vector' THEN 'NULL::double precision' WHEN 'keyword' THEN 'w.score' ELSE 'coalesce(w.score, 0)' END,
         concat_ws(' UNION ', CASE WHEN by_vec THEN 'SELECT id FROM vector_arm' END, CASE WHEN by_key THEN format('SELECT id FROM keyword_arm WHERE place <= %s', wide) END),
         c.chunks, c.documents, CASE WHEN by_key THEN E'\n    LEFT JOIN keyword_arm AS w ON w.id = c.id' ELSE '' END);

@@ -1,4 +1,4 @@
--- 520_search.sql: search, and the statement it runs. Needs 410_keyword_index, 435_filter_path, 510_statement.
+-- 520_search.sql: search, and the statement it runs. Needs 410_keyword_index, 435_filter_path, 485_search_plan, 510_statement.
 
 CREATE TYPE lore._hit AS (
     rank integer, key text, chunk_id bigint, ordinal integer, heading text, content text, span int4range, metadata jsonb,
@@ -19,7 +19,7 @@ BEGIN
         PERFORM lore._raise('LO103', format('k is %s', coalesce(k::text, 'NULL')), 'k is 1 to 1000.');
     ELSIF mode IS NULL OR mode NOT IN ('hybrid', 'vector', 'keyword') THEN
         PERFORM lore._raise('LO103', format('mode is "%s"', left(mode, 60)), 'mode is hybrid, vector or keyword.');
-    ELSIF candidates IS NULL OR candidates NOT BETWEEN 1 AND 10000 THEN
+    ELSIF candidates NOT BETWEEN 1 AND 10000 THEN
         PERFORM lore._raise('LO103', format('candidates is %s', coalesce(candidates::text, 'NULL')), 'candidates is 1 to 10,000.');
     ELSIF per_document < 1 THEN
         PERFORM lore._raise('LO103', format('per_document is %s', per_document), 'per_document is 1 or more, or NULL for no limit.');
@@ -30,35 +30,73 @@ $$;
 COMMENT ON FUNCTION lore._require_search(text, integer, text, integer, integer) IS
     'Raises LO101 empty query, LO102 query too long, LO103 argument out of range.';
 
+CREATE FUNCTION lore._require_vector(
+    collection lore._collection,
+    embedding  vector
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF cardinality(embedding::real[]) <> (collection).dimensions THEN
+        PERFORM lore._raise('LO205', format('the vector has %s dimensions, those of collection "%s" have %s', cardinality(embedding::real[]),
+            (collection).name, (collection).dimensions), format('Embed the query with model "%s".', (collection).model));
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_vector(lore._collection, vector) IS 'Raises LO205 for a vector of another size than the collection''s.';
+
 CREATE FUNCTION lore._search(
     collection lore._collection, query text, embedding vector, k integer, mode text, filter jsonb, rerank text, candidates integer, per_document integer
 ) RETURNS lore._hit[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp
+-- What the statement sets for its index is undone when the function returns.
+SET hnsw.ef_search = 40
+SET hnsw.iterative_scan = off
+SET ivfflat.probes = 1
+SET ivfflat.iterative_scan = off
+SET diskann.query_search_list_size = 100
+SET diskann.query_rescore = 50
+SET vchordrq.probes = ''
+SET jit = off
 AS $$
 DECLARE
-    c       lore._collection := collection;
     path    jsonpath := lore._filter(filter);
     most    integer := coalesce(per_document, 1000000000);
+    wide    integer;
+    c       lore._collection;
     chunks  bigint;
     hits    lore._hit[];
 BEGIN
     PERFORM lore._require_search(query, k, mode, candidates, per_document);
     IF mode <> 'vector' THEN
-        PERFORM lore._ready_keyword_index(c);  -- before the statement: an index in use cannot be built
+        PERFORM lore._ready_keyword_index(collection);  -- before the statement: an index in use cannot be built
     END IF;
+    IF mode <> 'keyword' AND embedding IS NULL THEN
+        embedding := lore.embed(query, (collection).model, 'query');
+    END IF;
+    PERFORM lore._require_vector(collection, embedding);
+    wide := lore._wide(collection, candidates, k, mode, most, rerank);
+    c := CASE WHEN mode <> 'keyword' THEN lore._planned(collection, filter, path, wide) ELSE collection END;
     LOOP
         EXECUTE format('SELECT coalesce(array_agg(ROW(s.*)::lore._hit ORDER BY s.rank), ''{}'') FROM (%s) AS s',
-            lore._search_statement(c, '$1', CASE WHEN embedding IS NULL THEN format('lore.embed($1, %L, ''query'')', c.model) ELSE '$3' END,
-                CASE WHEN path IS NOT NULL THEN '$2' END, '$4', k, mode, rerank, candidates, most))
+            lore._search_statement(c, '$1', '$3', CASE WHEN path IS NOT NULL THEN '$2' END, '$4', k, mode, rerank, wide, most))
             INTO hits USING query, filter, embedding, path;
-        -- Where a few documents hold most candidates, per_document leaves too little: look wider.
-        EXIT WHEN cardinality(hits) >= k OR NOT EXISTS (SELECT FROM unnest(hits) AS h GROUP BY h.key HAVING count(*) >= most);
-        IF chunks IS NULL THEN
-            EXECUTE format('SELECT count(*) FROM %s', c.chunks) INTO chunks;
+        EXIT WHEN cardinality(hits) >= k;
+        IF c.searched <> 'exact' THEN  -- an index can stop before k chunks have passed the filter
+            c.searched := 'exact';
+            wide := greatest(wide, 100);
+            CONTINUE;
         END IF;
-        EXIT WHEN greatest(candidates, k) >= chunks;
-        candidates := least(greatest(candidates, k)::bigint * 100, chunks);
+        -- Where a few documents hold most candidates, per_document leaves too little: look wider.
+        EXIT WHEN NOT EXISTS (SELECT FROM unnest(hits) AS h GROUP BY h.key HAVING count(*) >= most);
+        IF chunks IS NULL THEN
+            chunks := lore._chunk_count(c);
+        END IF;
+        EXIT WHEN wide >= chunks;
+        wide := least(wide::bigint * 100, chunks);
     END LOOP;
     RETURN hits;
 END
@@ -74,8 +112,9 @@ CREATE FUNCTION lore.search(
     mode         text DEFAULT 'hybrid',     -- or 'vector', 'keyword'
     filter       jsonb DEFAULT NULL,        -- on the metadata: {"year": {"$gte": 2020}}
     rerank       text DEFAULT NULL,         -- alias of a reranker, or 'default'
-    candidates   integer DEFAULT 100,       -- chunks that each arm offers to the fusion
-    per_document integer DEFAULT 1          -- most rows of one document; NULL is no limit
+    candidates   integer DEFAULT NULL,      -- chunks that each arm offers to the fusion; NULL is 100, and what k takes where only vectors count
+    per_document integer DEFAULT 1,         -- most rows of one document; NULL is no limit
+    vector       vector DEFAULT NULL        -- of the query, where the caller has it; without a query text only vectors count
 ) RETURNS TABLE (
     rank integer, key text, chunk_id bigint, ordinal integer, heading text, content text, span int4range, metadata jsonb,
     score double precision, vector_score double precision, keyword_score double precision, fusion_score double precision, rerank_score double precision
@@ -84,14 +123,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF $2 IS NOT NULL THEN
-        RETURN QUERY SELECT h.* FROM unnest(lore._search(lore._open($1), $2, NULL, $3, $4, $5, $6, $7, $8)) AS h;
+    IF $2 IS NOT NULL OR $9 IS NOT NULL THEN
+        RETURN QUERY SELECT h.* FROM unnest(lore._search(lore._open($1), $2, $9, $3, CASE WHEN $2 IS NULL THEN 'vector' ELSE $4 END, $5, $6, $7, $8)) AS h;
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION lore.search(text, text, integer, text, jsonb, text, integer, integer) IS
-    'The k best chunks of a collection for a query, best first, with every stage''s score; NULL query gives no rows. Raises LO101 empty query, LO102 query too long, LO103 bad argument, LO104 bad filter, LO201 unknown reranker, LO203 unknown collection.';
+COMMENT ON FUNCTION lore.search(text, text, integer, text, jsonb, text, integer, integer, vector) IS
+    'The k best chunks of a collection for a query, best first, with every stage''s score; NULL query without a vector gives no rows. Raises LO101 empty query, LO102 query too long, LO103 bad argument, LO104 bad filter, LO201 unknown reranker, LO203 unknown collection, LO205 vector of another size.';
 
 CREATE FUNCTION lore.search_sql(
     collection   text,
@@ -100,8 +139,9 @@ CREATE FUNCTION lore.search_sql(
     mode         text DEFAULT 'hybrid',
     filter       jsonb DEFAULT NULL,
     rerank       text DEFAULT NULL,
-    candidates   integer DEFAULT 100,
-    per_document integer DEFAULT 1
+    candidates   integer DEFAULT NULL,
+    per_document integer DEFAULT 1,
+    vector       vector DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -109,26 +149,31 @@ AS $$
 DECLARE
     c    lore._collection := lore._open($1);
     path jsonpath := lore._filter($5);
+    mode text := CASE WHEN $2 IS NULL THEN 'vector' ELSE $4 END;
+    wide integer;
 BEGIN
-    PERFORM lore._require_search($2, $3, $4, $7, $8);
-    IF $4 <> 'vector' THEN
+    PERFORM lore._require_search($2, $3, mode, $7, $8);
+    PERFORM lore._require_vector(c, $9);
+    IF mode <> 'vector' THEN
         PERFORM lore._ready_keyword_index(c);
     END IF;
-    RETURN lore._search_statement(c, quote_literal($2), format('lore.embed(%L, %L, ''query'')', $2, c.model),
-        CASE WHEN path IS NOT NULL THEN quote_literal($5::text) || '::jsonb' END, quote_literal(path::text) || '::jsonpath', $3, $4, $6, $7, coalesce($8, 1000000000));
+    wide := lore._wide(c, $7, $3, mode, coalesce($8, 1000000000), $6);
+    RETURN lore._search_statement(lore._planned(c, $5, path, wide), quote_literal($2),
+        CASE WHEN $9 IS NULL THEN format('lore.embed(%L, %L, ''query'')', $2, c.model) ELSE format('%L::%s.vector', $9, c.vector_schema) END,
+        CASE WHEN path IS NOT NULL THEN quote_literal($5::text) || '::jsonb' END, quote_literal(path::text) || '::jsonpath', $3, mode, $6, wide, coalesce($8, 1000000000));
 END
 $$;
 
-COMMENT ON FUNCTION lore.search_sql(text, text, integer, text, jsonb, text, integer, integer) IS
+COMMENT ON FUNCTION lore.search_sql(text, text, integer, text, jsonb, text, integer, integer, vector) IS
     'The statement that lore.search runs with the same arguments, to read, run and change. Raises what lore.search raises.';
 
 REVOKE ALL ON TYPE lore._hit FROM PUBLIC;
-REVOKE ALL ON FUNCTION lore._require_search(text, integer, text, integer, integer),
+REVOKE ALL ON FUNCTION lore._require_search(text, integer, text, integer, integer), lore._require_vector(lore._collection, vector),
     lore._search(lore._collection, text, vector, integer, text, jsonb, text, integer, integer),
-    lore.search(text, text, integer, text, jsonb, text, integer, integer),
-    lore.search_sql(text, text, integer, text, jsonb, text, integer, integer) FROM PUBLIC;
+    lore.search(text, text, integer, text, jsonb, text, integer, integer, vector),
+    lore.search_sql(text, text, integer, text, jsonb, text, integer, integer, vector) FROM PUBLIC;
 GRANT USAGE ON TYPE lore._hit TO lore_reader;
-GRANT EXECUTE ON FUNCTION lore._require_search(text, integer, text, integer, integer),
+GRANT EXECUTE ON FUNCTION lore._require_search(text, integer, text, integer, integer), lore._require_vector(lore._collection, vector),
     lore._search(lore._collection, text, vector, integer, text, jsonb, text, integer, integer),
-    lore.search(text, text, integer, text, jsonb, text, integer, integer),
-    lore.search_sql(text, text, integer, text, jsonb, text, integer, integer) TO lore_reader;
+    lore.search(text, text, integer, text, jsonb, text, integer, integer, vector),
+    lore.search_sql(text, text, integer, text, jsonb, text, integer, integer, vector) TO lore_reader;

@@ -75,6 +75,7 @@ BEGIN
             'Run pglore init against this database.';
         RETURN;
     END IF;
+    RETURN QUERY SELECT i.severity, i.finding, i.remedy FROM lore._doctor_indexes() AS i;
     FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o ORDER BY n.name LOOP
         IF c.keyword = 'bm25' AND c.keyword_schema IS NULL THEN
             RETURN QUERY SELECT 'error', format('collection "%s" has a BM25 index, but pg_textsearch is not installed: only mode => ''vector'' works', c.name),

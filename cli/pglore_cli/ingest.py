@@ -80,19 +80,19 @@ def run(load: Load, files: Sequence[File]) -> bool:
 
 
 @contextmanager
-def display(files: Sequence[File], *, quiet: bool) -> Any:
+def display(files: Sequence[File], *, quiet: bool, of: str = "files") -> Any:
     """A function that shows progress: a bar on a terminal, else a line at each tenth; nothing where quiet."""
     if quiet:
         yield lambda progress: None
     elif sys.stderr.isatty():
-        with bar(files) as changed:
+        with bar(files, of) as changed:
             yield changed
     else:
-        yield lines(files)
+        yield lines(files, of)
 
 
 @contextmanager
-def bar(files: Sequence[File]) -> Any:
+def bar(files: Sequence[File], of: str) -> Any:
     """A function that moves a bar, which is gone at the end."""
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -103,10 +103,10 @@ def bar(files: Sequence[File]) -> Any:
     )  # fmt: skip
     with Bar(*columns, console=stderr(), transient=True) as shown:
         task = shown.add_task("load", total=sum(file.size for file in files), done="")
-        yield lambda progress: shown.update(task, completed=progress.bytes, done=counts(progress, len(files)))
+        yield lambda progress: shown.update(task, completed=progress.bytes, done=counts(progress, len(files), of))
 
 
-def lines(files: Sequence[File]) -> Callable[[Progress], None]:
+def lines(files: Sequence[File], of: str) -> Callable[[Progress], None]:
     """A function that prints a line at each tenth, where there is at least PAUSE_S between them."""
     total = sum(file.size for file in files) or 1
     shown, shown_s = 0, time.monotonic()
@@ -116,14 +116,14 @@ def lines(files: Sequence[File]) -> Callable[[Progress], None]:
         tenth = progress.bytes * 10 // total
         if tenth > shown and time.monotonic() >= shown_s + PAUSE_S:
             shown, shown_s = tenth, time.monotonic()
-            click.echo(f"{tenth * 10:>3} %  {counts(progress, len(files))}", err=True)
+            click.echo(f"{tenth * 10:>3} %  {counts(progress, len(files), of)}", err=True)
 
     return changed
 
 
-def counts(progress: Progress, files: int) -> str:
+def counts(progress: Progress, files: int, of: str) -> str:
     """How far it is."""
-    return f"{progress.files:,} of {files:,} files, {progress.total.tokens:,} tokens"
+    return f"{progress.files:,} of {files:,} {of}, {progress.total.tokens:,} tokens"
 
 
 def summary(progress: Progress, collection: str, seconds: float, as_json: bool) -> None:

@@ -12,7 +12,20 @@ import pglore
 
 from . import failure
 
-COMMANDS = ("ask", "collections", "doctor", "drop", "host", "ingest", "init", "models", "search", "status")
+COMMANDS = (
+    "ask",
+    "collections",
+    "doctor",
+    "drop",
+    "eval",
+    "host",
+    "index",
+    "ingest",
+    "init",
+    "models",
+    "search",
+    "status",
+)
 
 
 class Commands(click.Group):

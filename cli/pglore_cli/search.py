@@ -8,6 +8,7 @@ import click
 
 import pglore
 
+from .explain import show_stages
 from .options import database, retrieval
 from .output import line, print_block, print_json, stdout
 
@@ -18,19 +19,27 @@ from .output import line, print_block, print_json, stdout
 @click.option("-k", default=10, show_default=True, help="Most hits.")
 @click.option("--full", is_flag=True, help="Print whole chunks, not their first lines.")
 @click.option("--sql", is_flag=True, help="Print the SQL statement that does this search instead.")
+@click.option("--explain", is_flag=True, help="Print where the time of this search goes instead.")
 @database
-def command(query: str, collection: str, dsn: str | None, as_json: bool, full: bool, sql: bool, **options: Any) -> None:
+def command(
+    query: str, collection: str, dsn: str | None, as_json: bool, full: bool, sql: bool, explain: bool, **options: Any
+) -> None:
     """Find the passages that answer a query.
 
     \b
     Example:
       pglore search "reclaim disk space" -k 3 --filter '{"section": "maintenance"}'
     """
+    if sql and explain:
+        raise click.UsageError("--sql and --explain exclude each other.")
     with pglore.connect(dsn, application_name="pglore search") as client:
         source = client.collection(collection)
         if sql:
             statement = source.search_sql(query, **options)
             return print_json({"sql": statement}) if as_json else click.echo(statement)
+        if explain:
+            stages = source.explain_search(query, **options)
+            return print_json(stages) if as_json else show_stages(stages)
         hits = source.search(query, **options)
     if as_json:
         return print_json(hits)

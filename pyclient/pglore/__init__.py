@@ -41,7 +41,11 @@ from .errors import (
     UnknownEngine,
     UnknownModel,
 )
+from .evaluate import Evaluation, EvaluationQuery, KeptEvaluation
+from .explain import Stage
+from .golden import GoldenQuery
 from .host import HostMetrics, HostStatus
+from .indexes import Band, BuiltIndex, IndexEstimate, Maintained, Recall
 from .models import Model, ModelSource
 from .parse import Parsed
 from .rerank import Ranked
@@ -60,7 +64,9 @@ __all__ = [
     "BadArgument",
     "BadFilter",
     "BadSchema",
+    "Band",
     "BudgetSpent",
+    "BuiltIndex",
     "CallerError",
     "CatalogMissing",
     "Chunk",
@@ -71,15 +77,21 @@ __all__ = [
     "Document",
     "EmptyInput",
     "Error",
+    "Evaluation",
+    "EvaluationQuery",
     "ExtensionMissing",
     "Finding",
+    "GoldenQuery",
     "Hit",
     "HostBusy",
     "HostDown",
     "HostMetrics",
     "HostStatus",
+    "IndexEstimate",
     "InputTooLong",
     "InternalError",
+    "KeptEvaluation",
+    "Maintained",
     "Model",
     "ModelNotLoaded",
     "ModelSource",
@@ -87,8 +99,10 @@ __all__ = [
     "Parsed",
     "Passage",
     "Ranked",
+    "Recall",
     "SetupError",
     "Source",
+    "Stage",
     "TryAgain",
     "UnknownCollection",
     "UnknownEngine",

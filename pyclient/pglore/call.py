@@ -52,6 +52,11 @@ def vector(text: str | None) -> Vector | None:
     return None if text is None else json.loads(text)
 
 
+def text(vector: Sequence[float] | None) -> str | None:
+    """A vector in pgvector's text form."""
+    return None if vector is None else "[" + ",".join(f"{float(number):.9g}" for number in vector) + "]"
+
+
 def build(kind: type[T], row: Mapping[str, Any]) -> T:
     """One row as a dataclass, by column name; columns that a newer server adds are left out."""
     names: tuple[str, ...] = kind.__match_args__  # type: ignore[attr-defined]  # a dataclass's fields

@@ -10,8 +10,11 @@ from .chunk import AsyncChunks, Chunks
 from .collection import AsyncCollections, Collections
 from .doctor import AsyncDoctor, Doctor
 from .embed import AsyncEmbed, Embed
+from .evaluate import AsyncEvaluations, Evaluations
 from .generate import AsyncGenerate, Generate
+from .golden import AsyncGolden, Golden
 from .host import AsyncHost, Host
+from .indexes import AsyncMaintain, Maintain
 from .models import AsyncModels, Models
 from .parse import AsyncParse, Parse
 from .rerank import AsyncRerank, Rerank
@@ -36,7 +39,7 @@ def _notice(diagnostic: Diagnostic) -> None:
 
 class AsyncClient(
     AsyncEmbed, AsyncTokens, AsyncSimilarity, AsyncRerank, AsyncGenerate, AsyncChunks, AsyncParse,
-    AsyncModels, AsyncHost, AsyncDoctor, AsyncCollections,
+    AsyncModels, AsyncHost, AsyncDoctor, AsyncCollections, AsyncMaintain, AsyncGolden, AsyncEvaluations,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 
@@ -69,7 +72,7 @@ class AsyncClient(
 
 class Client(
     Embed, Tokens, Similarity, Rerank, Generate, Chunks, Parse,
-    Models, Host, Doctor, Collections,
+    Models, Host, Doctor, Collections, Maintain, Golden, Evaluations,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 

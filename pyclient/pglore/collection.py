@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ from .ask import Ask, AsyncAsk
 from .call import build, call
 from .context import AsyncContext, Context
 from .documents import AsyncDocuments, Documents
+from .evaluate import AsyncEvaluate, Evaluate
+from .explain import AsyncExplain, Explain
+from .indexes import AsyncIndexes, Indexes
 from .search import AsyncSearch, Search
 from .session import AsyncSession, Session
 
@@ -33,9 +37,14 @@ class CollectionInfo:
     keyword: str
     fingerprint: str
     created_at: datetime
+    index_kind: str
+    metric: str
+    filterable: list[str]
 
 
-class AsyncCollection(AsyncSearch, AsyncContext, AsyncAsk, AsyncDocuments):
+class AsyncCollection(
+    AsyncSearch, AsyncExplain, AsyncContext, AsyncAsk, AsyncDocuments, AsyncEvaluate, AsyncIndexes
+):  # fmt: skip
     """A collection by its name. Made by `AsyncClient.collection`; the server looks the name up at each call."""
 
     def __init__(self, connection: AsyncConnection[Any], name: str) -> None:
@@ -66,14 +75,21 @@ class AsyncCollections(AsyncSession):
         chunk_overlap: int = 0,
         if_not_exists: bool = False,
         keyword: str | None = None,
+        index_kind: str = "auto",
+        metric: str = "cosine",
+        filterable: Sequence[str] = (),
     ) -> AsyncCollection:
         """Make a collection: its embedder, the language of its keyword index, how its documents are cut.
 
-        keyword  'bm25' or 'tsvector'; None is bm25 where pg_textsearch is installed
-        raises   CatalogMissing, BadArgument, UnknownModel
+        keyword     'bm25' or 'tsvector'; None is bm25 where pg_textsearch is installed
+        index_kind  of vector index, which `maintain` builds; 'auto' leaves the choice to it
+        metric      'cosine', 'ip' or 'l2'
+        filterable  fields of the metadata that get indexes for filters
+        raises      CatalogMissing, BadArgument, UnknownModel
         """
         options: dict[str, Any] = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
         options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
+        options |= {"index_kind": index_kind, "metric": metric, "filterable": list(filterable)}
         await self._rows(call("lore.create_collection", collection=name, if_not_exists=if_not_exists, **options))
         return self.collection(name)
 
@@ -86,7 +102,9 @@ class AsyncCollections(AsyncSession):
 # Below: the same without async, written by `python pyclient/derive.py`.
 
 
-class Collection(Search, Context, Ask, Documents):
+class Collection(
+    Search, Explain, Context, Ask, Documents, Evaluate, Indexes
+):  # fmt: skip
     """A collection by its name. Made by `Client.collection`; the server looks the name up at each call."""
 
     def __init__(self, connection: Connection[Any], name: str) -> None:
@@ -117,14 +135,21 @@ class Collections(Session):
         chunk_overlap: int = 0,
         if_not_exists: bool = False,
         keyword: str | None = None,
+        index_kind: str = "auto",
+        metric: str = "cosine",
+        filterable: Sequence[str] = (),
     ) -> Collection:
         """Make a collection: its embedder, the language of its keyword index, how its documents are cut.
 
-        keyword  'bm25' or 'tsvector'; None is bm25 where pg_textsearch is installed
-        raises   CatalogMissing, BadArgument, UnknownModel
+        keyword     'bm25' or 'tsvector'; None is bm25 where pg_textsearch is installed
+        index_kind  of vector index, which `maintain` builds; 'auto' leaves the choice to it
+        metric      'cosine', 'ip' or 'l2'
+        filterable  fields of the metadata that get indexes for filters
+        raises      CatalogMissing, BadArgument, UnknownModel
         """
         options: dict[str, Any] = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
         options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
+        options |= {"index_kind": index_kind, "metric": metric, "filterable": list(filterable)}
         self._rows(call("lore.create_collection", collection=name, if_not_exists=if_not_exists, **options))
         return self.collection(name)
 

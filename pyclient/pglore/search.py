@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .call import build, call, first
+from .call import build, call, first, text
 from .session import AsyncSession, Session
 
 
@@ -34,43 +34,46 @@ class AsyncSearch(AsyncSession):
 
     async def search(
         self,
-        query: str,
+        query: str | None,
         *,
         k: int = 10,
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
-        candidates: int = 100,
+        candidates: int | None = None,
         per_document: int | None = 1,
+        vector: Sequence[float] | None = None,
     ) -> list[Hit]:
         """The k best chunks for a query, best first.
 
         mode          'hybrid', 'vector' or 'keyword'
         filter        on the metadata: {"year": {"$gte": 2020}}
         rerank        alias of a reranker, or 'default'
-        candidates    chunks that each arm offers to the fusion
+        candidates    chunks that each arm offers to the fusion; None takes what suits
         per_document  most chunks of one document; None for no limit
-        raises        UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
+        vector        of the query, where you have it; without a query text only vectors count
+        raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, HostBusy
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document}
+        options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
         statement = call("lore.search", collection=self.name, query=query, **options)
         return [build(Hit, row) for row in await self._rows(statement)]
 
     async def search_sql(
         self,
-        query: str,
+        query: str | None,
         *,
         k: int = 10,
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
-        candidates: int = 100,
+        candidates: int | None = None,
         per_document: int | None = 1,
+        vector: Sequence[float] | None = None,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document}
+        options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
         return first(await self._rows(call("lore.search_sql", collection=self.name, query=query, **options)))
 
 
@@ -82,41 +85,44 @@ class Search(Session):
 
     def search(
         self,
-        query: str,
+        query: str | None,
         *,
         k: int = 10,
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
-        candidates: int = 100,
+        candidates: int | None = None,
         per_document: int | None = 1,
+        vector: Sequence[float] | None = None,
     ) -> list[Hit]:
         """The k best chunks for a query, best first.
 
         mode          'hybrid', 'vector' or 'keyword'
         filter        on the metadata: {"year": {"$gte": 2020}}
         rerank        alias of a reranker, or 'default'
-        candidates    chunks that each arm offers to the fusion
+        candidates    chunks that each arm offers to the fusion; None takes what suits
         per_document  most chunks of one document; None for no limit
-        raises        UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
+        vector        of the query, where you have it; without a query text only vectors count
+        raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, HostBusy
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document}
+        options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
         statement = call("lore.search", collection=self.name, query=query, **options)
         return [build(Hit, row) for row in self._rows(statement)]
 
     def search_sql(
         self,
-        query: str,
+        query: str | None,
         *,
         k: int = 10,
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
-        candidates: int = 100,
+        candidates: int | None = None,
         per_document: int | None = 1,
+        vector: Sequence[float] | None = None,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document}
+        options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
         return first(self._rows(call("lore.search_sql", collection=self.name, query=query, **options)))

@@ -1,8 +1,10 @@
 """Filters: their meaning, checked against a reading of the filter in Python, and what is refused."""
 
 import json
+import os
 import random
 
+import psycopg
 import pytest
 
 
@@ -67,6 +69,7 @@ def matches(document, filter):
     return all(results)
 
 
+FUZZ = int(os.environ.get("PGLORE_FUZZ", 1000))  # filters of chance, half of them hostile
 WORDS = [
     "a",
     "b",
@@ -143,7 +146,7 @@ def test_a_filter_means_what_its_reading_in_python_means(db):
         [[json.dumps(d) for d in documents]],
     )
     passed = 0
-    for _ in range(600):
+    for _ in range(FUZZ // 2):
         filter = random_filter(rng)
         statement = (
             "SELECT array_agg(i ORDER BY i) FROM documents, (SELECT lore._filter(%s) AS path OFFSET 0) AS f "
@@ -153,7 +156,7 @@ def test_a_filter_means_what_its_reading_in_python_means(db):
         expected = [i for i, d in enumerate(documents, 1) if matches(d, filter)]
         assert found == expected, json.dumps(filter)
         passed += 0 < len(expected) < len(documents)
-    assert passed > 40  # the filters divide the documents
+    assert passed > FUZZ / 30  # the filters divide the documents
 
 
 def test_a_broken_filter_is_refused_never_a_syntax_error(db, fails):
@@ -173,6 +176,46 @@ def test_a_broken_filter_is_refused_never_a_syntax_error(db, fails):
             db.execute("SELECT lore._filter(%s)", [broken])
         except Exception as error:
             assert error.sqlstate == "LO104", broken
+
+
+HOSTILE = [
+    *WORDS, "$eq", "$in", "$not", "$or", "$exists", "$ne", "$.a ? (@ == 1)", "a == 1 || true", "$a.b", "..", "a.", "*",
+    "a[*]", "like_regex", "\ufffe", "@", "last", "c.d", "$[*]", "x" * 300, "-- ", "/* ", "%(a)s", "$1",
+]  # fmt: skip
+
+
+def hostile(rng, depth=0):
+    """JSON of any shape, with operators and pieces of jsonpath and SQL in every place."""
+    turn = rng.random()
+    if depth and (turn < 0.5 or depth > 5):
+        return rng.choice([scalar(rng), rng.choice(HOSTILE), 10**400, -1e-300])
+    if depth and turn < 0.65:
+        return [hostile(rng, depth + 1) for _ in range(rng.randint(0, 4))]
+    return {rng.choice([*HOSTILE, *FIELDS]): hostile(rng, depth + 1) for _ in range(rng.randint(0, 3))}
+
+
+def test_a_hostile_filter_is_refused_or_means_what_it_says(db):
+    rng = random.Random(9)
+    documents = [document(rng) for _ in range(40)]
+    db.execute(
+        "CREATE TABLE documents AS SELECT i, d FROM unnest(%s::jsonb[]) WITH ORDINALITY AS u(d, i)",
+        [[json.dumps(d) for d in documents]],
+    )
+    statement = (
+        "SELECT array_agg(i ORDER BY i) FROM documents, (SELECT lore._filter(%s) AS path OFFSET 0) AS f "
+        "WHERE path IS NULL OR d @@ path"
+    )
+    read = 0
+    for _ in range(FUZZ - FUZZ // 2):
+        filter = hostile(rng)
+        try:
+            found = db.execute(statement, [json.dumps(filter)]).fetchone()[0] or []
+        except psycopg.Error as error:
+            assert error.sqlstate == "LO104", json.dumps(filter)
+            continue
+        assert found == [i for i, d in enumerate(documents, 1) if matches(d, filter)], json.dumps(filter)
+        read += 1
+    assert read > FUZZ / 20
 
 
 REFUSED = [

@@ -1,0 +1,44 @@
+"""A collection filled with given vectors, without embedding a text, for the benchmarks of vector search."""
+
+import numpy as np
+import psycopg
+
+from bench import common
+
+
+def text(vector: np.ndarray) -> str:
+    """A vector in pgvector's text form."""
+    return "[" + ",".join(f"{number:.7g}" for number in vector.tolist()) + "]"
+
+
+def fill_vectors(db: psycopg.Connection, name: str, vectors: np.ndarray) -> float:
+    """Make a collection of one chunk a vector, with metadata bucket (0 to 99, by chance) and n; the seconds that took.
+
+    vectors  (N, D) float32, unit rows
+    """
+
+    def load() -> None:
+        db.execute("SELECT lore.drop_collection(%s, if_exists => true)", [name])
+        db.execute(
+            "SELECT lore.create_collection(%s, keyword => 'tsvector', index_kind => 'exact', filterable => '{bucket}')",
+            [name],
+        )
+        with db.transaction():
+            db.execute("CREATE TEMP TABLE given (i bigint, v vector) ON COMMIT DROP")
+            with db.cursor().copy("COPY given FROM STDIN") as copy:
+                for place, vector in enumerate(vectors):
+                    copy.write_row((place, text(vector)))
+            db.execute(
+                f"INSERT INTO lore_data.{name}_documents (key, content, metadata, content_hash) "
+                "SELECT i::text, 'point ' || i, jsonb_build_object('bucket', abs(hashint8(i) % 100), 'n', i), '' "
+                "FROM given ORDER BY i"
+            )
+            db.execute(
+                f"INSERT INTO lore_data.{name}_chunks "
+                "(document_id, ordinal, span, content, tokens, embedding, fingerprint, search) "
+                "SELECT d.id, 0, '[0,1)', d.content, 2, g.v, 'given', '' "
+                f"FROM given AS g JOIN lore_data.{name}_documents AS d ON d.key = g.i::text ORDER BY g.i"
+            )
+        db.execute(f"VACUUM ANALYZE lore_data.{name}_documents, lore_data.{name}_chunks")
+
+    return common.timed(load)[1] / 1000

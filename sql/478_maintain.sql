@@ -1,0 +1,75 @@
+-- 478_maintain.sql: vector indexes kept fit: what is missing, broken, outgrown. Needs 476_build_index.
+
+CREATE FUNCTION lore._index_state() RETURNS TABLE (collection text, kind text, wanted text, target text, rows bigint, changed double precision, valid boolean, reason text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c  lore._collection;
+    v  record;
+    k  lore._index_kind;
+BEGIN
+    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o ORDER BY n.name LOOP
+        SELECT * INTO v FROM lore_data.vector_indexes AS i WHERE i.collection_id = c.id;
+        collection := c.name;
+        kind := coalesce(v.kind, 'exact');
+        wanted := c.index_kind;
+        EXECUTE format('SELECT count(*), (count(*) FILTER (WHERE id > $1))::float8 / greatest(count(*), 1) FROM %s', c.chunks) INTO rows, changed USING coalesce(v.built_to, 0);
+        target := CASE WHEN wanted = 'auto' THEN lore._choose_kind(rows, c.dimensions, lore._memory(), lore._schema_of('vectorscale') IS NOT NULL) ELSE wanted END;
+        valid := c.searched = kind;
+        k := lore._index_kind(target, c.metric);
+        reason := CASE
+            WHEN target = 'exact' OR k.trained AND rows < 1000 THEN NULL
+            WHEN kind = 'exact' THEN format('has %s chunks and no vector index', rows)
+            WHEN NOT valid THEN 'has a vector index that is missing or was not built to its end'
+            WHEN k.trained AND kind = target AND changed > 0.5 THEN format('has an index that was built before %s %% of its chunks came', round(100 * changed))
+            WHEN kind <> target AND (wanted <> 'auto' OR changed > 0.5) THEN format('has an index of kind %s where %s suits', kind, target) END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION lore._index_state() IS 'Each collection''s vector index, and the reason why it should be built, if any.';
+
+CREATE FUNCTION lore.maintain(
+    collection text DEFAULT NULL            -- NULL: all of them
+) RETURNS TABLE (name text, action text, reason text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    s record;
+BEGIN
+    PERFORM lore._require_catalog();
+    IF $1 IS NOT NULL THEN
+        PERFORM lore._open($1);
+    END IF;
+    FOR s IN SELECT i.* FROM lore._index_state() AS i WHERE i.reason IS NOT NULL AND ($1 IS NULL OR i.collection = $1) LOOP
+        PERFORM FROM lore.build_index(s.collection, s.wanted);
+        name := s.collection;
+        action := format('built an index of kind %s', s.target);
+        reason := s.reason;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION lore.maintain(text) IS
+    'Builds what a collection, or each, has outgrown: a vector index that is missing, broken, of a kind that no longer suits, or learned from too few rows. What was done, and why; no rows where all is well. Raises LO203 unknown collection.';
+
+CREATE FUNCTION lore._doctor_indexes() RETURNS TABLE (severity text, finding text, remedy text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'warning', format('collection "%s" %s%s', s.collection, s.reason, CASE WHEN s.kind = 'exact' OR NOT s.valid THEN ': searches read every vector' ELSE '' END),
+           format('SELECT * FROM lore.maintain(%L), or pglore index %s, which lets others write meanwhile.', s.collection, s.collection)
+    FROM lore._index_state() AS s WHERE s.reason IS NOT NULL
+$$;
+
+COMMENT ON FUNCTION lore._doctor_indexes() IS 'Findings about vector indexes.';
+
+REVOKE ALL ON FUNCTION lore._index_state(), lore.maintain(text), lore._doctor_indexes() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore.maintain(text) TO lore_admin;
+GRANT EXECUTE ON FUNCTION lore._index_state(), lore._doctor_indexes() TO lore_reader;

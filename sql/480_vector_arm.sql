@@ -1,0 +1,67 @@
+-- 480_vector_arm.sql: the nearest chunks of a query's vector, by the index or exactly. Needs 470_index_kinds.
+-- The vector stands in a MATERIALIZED CTE and is read by scalar subselects: it is made once, and an index can be used. What an index
+-- finds comes in its own order and is sorted again by the true distance, as `distance + 0`, which no index order can stand for.
+
+CREATE FUNCTION lore._vector_arm(
+    collection lore._collection,            -- searched and effort say how
+    embedding  text,                        -- SQL expression of the query's vector
+    passing    text,                        -- SQL condition on a document d, or NULL for none
+    wide       integer,                     -- chunks to find
+    carried    text DEFAULT ''              -- further columns of the chunks c: ', c.content'
+) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c        lore._collection := collection;
+    kind     lore._index_kind := lore._index_kind(c.searched, c.metric);
+    distance text := format('c.embedding OPERATOR(%s.%s) (SELECT embedding FROM query)', c.vector_schema, lore._operator(c.metric));
+    effort   integer := lore._effort(c, wide);
+    fetched    integer := CASE WHEN kind.rescored THEN greatest(effort, wide) WHEN kind.kind = 'diskann' AND passing IS NOT NULL THEN 2 * wide ELSE wide END;
+    settings text;
+    parts    text[];
+BEGIN
+    IF kind.kind IS NULL THEN
+        RETURN ARRAY[format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding\n)', embedding)]
+            || CASE WHEN passing IS NOT NULL THEN format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents, passing) END
+            || format($sql$vector_arm AS MATERIALIZED (
+    SELECT c.id, %s AS distance%s
+    FROM %s AS c%s
+    ORDER BY (%s) + 0, c.id
+    LIMIT %s
+)$sql$, distance, carried, c.chunks, CASE WHEN passing IS NOT NULL THEN E'\n    WHERE c.document_id IN (SELECT id FROM allowed)' ELSE '' END, distance, wide);
+    END IF;
+    SELECT string_agg(format(E',\n           set_config(%L, %L, true)', s.key, s.value), '' ORDER BY s.key) INTO settings
+    FROM jsonb_each_text(lore._index_settings(kind.kind, effort, fetched, passing IS NOT NULL)) AS s;
+    RETURN ARRAY[format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding%s\n)', embedding, settings),
+        format($sql$near AS MATERIALIZED (
+    SELECT c.id, %s AS distance%s
+    FROM %s AS c%s
+    ORDER BY %s OPERATOR(%s.%s) (SELECT %s FROM query)
+    LIMIT %s
+)$sql$, distance, carried, c.chunks,
+            -- A subselect is a lookup for each row that the scan gives; as a join the condition would be tested on all documents.
+            CASE WHEN passing IS NOT NULL THEN format(E'\n    WHERE (SELECT %s FROM %s AS d WHERE d.id = c.document_id)', passing, c.documents) ELSE '' END,
+            format(kind.key, 'c.embedding', c.vector_schema, c.dimensions), c.vector_schema,
+            kind.operator, format(kind.key, 'embedding', c.vector_schema, c.dimensions), fetched),
+        format(E'vector_arm AS MATERIALIZED (\n    SELECT * FROM near ORDER BY distance + 0, id LIMIT %s\n)', wide)];
+END
+$$;
+
+COMMENT ON FUNCTION lore._vector_arm(lore._collection, text, text, integer, text) IS
+    'The CTEs query, which holds the vector and sets what the index needs for the transaction, and vector_arm, the nearest chunks with their distances.';
+
+CREATE FUNCTION lore._effort(
+    collection lore._collection,
+    wide       integer
+) RETURNS integer
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce((collection).effort, lore._default_effort((collection).searched, (collection).built_rows, wide))
+$$;
+
+COMMENT ON FUNCTION lore._effort(lore._collection, integer) IS 'Effort of a search in the vector index.';
+
+REVOKE ALL ON FUNCTION lore._vector_arm(lore._collection, text, text, integer, text), lore._effort(lore._collection, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._vector_arm(lore._collection, text, text, integer, text), lore._effort(lore._collection, integer) TO lore_reader;

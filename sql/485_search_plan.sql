@@ -1,0 +1,129 @@
+-- 485_search_plan.sql: how a search goes about it: how many chunks to look for, and whether a filter comes before the nearest
+-- neighbours (few rows pass: these are compared exactly) or after (the index gives rows until enough have passed).
+-- Needs 480_vector_arm, 435_filter_path.
+
+CREATE FUNCTION lore._estimated_rows(
+    relation text
+) RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT greatest(c.reltuples, 1)::bigint FROM pg_class AS c WHERE c.oid = relation::regclass $$;
+
+COMMENT ON FUNCTION lore._estimated_rows(text) IS 'Rows of a table as of its last ANALYZE or VACUUM.';
+
+CREATE FUNCTION lore._wide(
+    collection   lore._collection,
+    candidates   integer,                   -- NULL: what suits
+    k            integer,
+    mode         text,
+    per_document integer,
+    rerank       text
+) RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF candidates IS NOT NULL THEN
+        RETURN greatest(k, candidates);
+    ELSIF mode <> 'vector' OR rerank IS NOT NULL OR (collection).searched = 'exact' THEN
+        RETURN greatest(k, 100);
+    ELSIF per_document >= k THEN
+        RETURN k;
+    END IF;
+    -- Without a fusion or a reranker only the limit on rows of a document needs more than k: as many times as a document has chunks, up to 4.
+    RETURN (SELECT k * least(4, ceil(greatest(c.reltuples, 1) / greatest(d.reltuples, 1)))
+            FROM pg_class AS c, pg_class AS d WHERE c.oid = (collection).chunks::regclass AND d.oid = (collection).documents::regclass);
+END
+$$;
+
+COMMENT ON FUNCTION lore._wide(lore._collection, integer, integer, text, integer, text) IS 'Chunks that each arm of a search looks for.';
+
+CREATE FUNCTION lore._share(
+    collection lore._collection,
+    path       jsonpath
+) RETURNS double precision
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pages   integer;
+    items   integer;                        -- rows of a page
+    sampled text;
+    share   double precision;
+BEGIN
+    -- 256 places spread over the table, the same ones each time; pages at random would be few, and rows on a page are alike.
+    SELECT greatest(c.relpages, 1), ceil(greatest(c.reltuples, 1) / greatest(c.relpages, 1)) INTO pages, items
+    FROM pg_class AS c WHERE c.oid = ((collection).documents)::regclass;
+    SELECT string_agg(format('"(%s,%s)"', (i * pages::bigint) / 256, 1 + i * 7919 % items), ',') INTO sampled FROM generate_series(0, 255) AS i;
+    EXECUTE format('SELECT (count(*) FILTER (WHERE d.metadata @@ $1) + 0.5) / (count(*) + 1) FROM %s AS d WHERE d.ctid = ANY ($2)',
+        (collection).documents) INTO share USING path, ('{' || sampled || '}')::tid[];
+    RETURN share;
+END
+$$;
+
+COMMENT ON FUNCTION lore._share(lore._collection, jsonpath) IS 'Share of the documents that pass a filter, by a sample.';
+
+CREATE FUNCTION lore._filter_is_indexed(
+    filterable text[],
+    filter     jsonb
+) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM jsonb_each(filter) AS f
+                   WHERE f.key = ANY (filterable) AND (jsonb_typeof(f.value) <> 'object' OR f.value ?| ARRAY['$eq', '$in']))
+$$;
+
+COMMENT ON FUNCTION lore._filter_is_indexed(text[], jsonb) IS 'Whether an index of the metadata finds the documents that pass a filter: an equality on a filterable field.';
+
+CREATE FUNCTION lore._planned(
+    collection lore._collection,
+    filter     jsonb,
+    path       jsonpath,                    -- the same; NULL is none
+    wide       integer
+) RETURNS lore._collection
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c      lore._collection := collection;
+    share  double precision := 1;
+    rows   double precision;
+BEGIN
+    IF c.searched = 'exact' THEN
+        RETURN c;
+    END IF;
+    IF path IS NOT NULL THEN
+        share := lore._share(c, path);
+        rows := lore._estimated_rows(c.chunks);
+        -- Microseconds, measured: 3 for each row compared exactly, 0.5 for each document whose metadata is read where no index
+        -- finds them, 13 for each row that an index gives and the filter is tried on.
+        IF (3 * share * rows + CASE WHEN lore._filter_is_indexed(c.filterable, filter) THEN 0 ELSE 0.5 * lore._estimated_rows(c.documents) END < 13 * wide / share) THEN
+            c.searched := 'exact';
+            RETURN c;
+        END IF;
+    END IF;
+    -- Of the bands that lore.tune measured, the one with the largest share of rows that is not above this filter's.
+    c.effort := (SELECT (b ->> 'effort')::integer FROM jsonb_array_elements(c.tuning -> 'bands') AS b
+                 ORDER BY (b ->> 'share')::float8 <= share DESC, CASE WHEN (b ->> 'share')::float8 <= share THEN -(b ->> 'share')::float8 ELSE (b ->> 'share')::float8 END LIMIT 1);
+    IF c.effort IS NOT NULL AND c.searched IN ('hnsw_bit', 'diskann') THEN
+        c.effort := least(1000, ceil(c.effort * sqrt(greatest(1, wide / (c.tuning ->> 'k')::float8))));  -- tuned for fewer rows
+    END IF;
+    IF path IS NOT NULL THEN  -- a filter may have to do with the vectors, which those that were tuned with have not
+        c.effort := greatest(c.effort, lore._default_effort(c.searched, c.built_rows, wide));
+    END IF;
+    IF path IS NOT NULL AND c.searched = 'diskann' THEN
+        -- Its order is only as good as the rows that are looked at together.
+        c.effort := least(1000, c.effort / share);
+    END IF;
+    RETURN c;
+END
+$$;
+
+COMMENT ON FUNCTION lore._planned(lore._collection, jsonb, jsonpath, integer) IS
+    'A collection with how it is to be searched this time: by its index, with what effort, or exactly.';
+
+REVOKE ALL ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, integer, integer, text, integer, text), lore._share(lore._collection, jsonpath),
+    lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, integer, integer, text, integer, text), lore._share(lore._collection, jsonpath),
+    lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) TO lore_reader;

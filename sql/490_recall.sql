@@ -1,0 +1,146 @@
+-- 490_recall.sql: how much of what exact search finds the vector index finds, on the collection's own vectors. Needs 485_search_plan.
+
+CREATE TYPE lore._probe AS (
+    embedding vector,                       -- of the query
+    own       bigint,                       -- chunk that it is of, which does not count; NULL for a query from outside
+    near      bigint[],                     -- chunks by exact search, nearest first
+    documents bigint[]                      -- their documents
+);
+
+COMMENT ON TYPE lore._probe IS 'A query with its true neighbours.';
+
+CREATE FUNCTION lore._probes(
+    collection lore._collection,
+    sample     integer,
+    queries    vector[],                    -- NULL: vectors of chunks, spread over the collection
+    depth      integer,
+    passing    text,                        -- SQL condition on a document d, or NULL; $3 is the path
+    path       jsonpath
+) RETURNS lore._probe[]
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+    c      lore._collection := collection;
+    p      lore._probe;
+    probes lore._probe[];
+    result lore._probe[] := '{}';
+    near   text := format('SELECT array_agg(n.id ORDER BY n.distance, n.id), array_agg(n.document_id ORDER BY n.distance, n.id)
+        FROM (SELECT c.id, c.document_id, (c.embedding OPERATOR(%s.%s) $1) + 0 AS distance FROM %s AS c WHERE c.id <> $2%s ORDER BY 3, 1 LIMIT %s) AS n',
+        c.vector_schema, lore._operator(c.metric), c.chunks,
+        CASE WHEN passing IS NOT NULL THEN format(' AND c.document_id IN (SELECT d.id FROM %s AS d WHERE %s)', c.documents, passing) ELSE '' END, depth);
+BEGIN
+    IF queries IS NOT NULL THEN
+        SELECT array_agg(ROW(q.embedding, NULL, NULL, NULL)::lore._probe) INTO probes FROM unnest(queries[1:sample]) AS q(embedding);
+    ELSE
+        EXECUTE format('SELECT array_agg(ROW(s.embedding, s.id, NULL, NULL)::lore._probe) FROM (SELECT c.embedding, c.id FROM %s AS c ORDER BY hashint8extended(c.id, 7), c.id LIMIT %s) AS s',
+            c.chunks, sample) INTO probes;
+    END IF;
+    FOREACH p IN ARRAY coalesce(probes, '{}') LOOP
+        EXECUTE near INTO p.near, p.documents USING p.embedding, coalesce(p.own, 0), path;
+        result := result || p;
+    END LOOP;
+    RETURN result;
+END
+$$;
+
+COMMENT ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath) IS 'A sample of queries with their true neighbours.';
+
+CREATE FUNCTION lore._measured(
+    collection lore._collection,
+    probes     lore._probe[],
+    k          integer,
+    passing    text,
+    path       jsonpath
+) RETURNS TABLE (recall double precision, ms double precision)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET hnsw.ef_search = 40
+SET hnsw.iterative_scan = off
+SET ivfflat.probes = 1
+SET ivfflat.iterative_scan = off
+SET diskann.query_search_list_size = 100
+SET diskann.query_rescore = 50
+SET vchordrq.probes = ''
+SET jit = off
+AS $$
+DECLARE
+    arm     text := format('WITH %s SELECT array_agg(id) FROM vector_arm', array_to_string(lore._vector_arm(collection, '$1', passing, k + 1), ', '));
+    p       lore._probe;
+    found   bigint[];
+    started timestamptz;
+    times   double precision[];
+    shares  double precision[];
+BEGIN
+    FOREACH p IN ARRAY probes LOOP
+        CONTINUE WHEN coalesce(cardinality(p.near), 0) = 0;
+        started := clock_timestamp();
+        EXECUTE arm INTO found USING p.embedding, NULL, path;
+        times := times || 1000 * extract(epoch FROM clock_timestamp() - started)::float8;
+        found := (array_remove(found, p.own))[1:k];
+        shares := shares || (SELECT count(*)::float8 / least(k, cardinality(p.near)) FROM unnest(p.near[1:k]) AS n WHERE n = ANY (found));
+    END LOOP;
+    SELECT avg(s) INTO recall FROM unnest(shares) AS s;
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) INTO ms FROM unnest(times) AS t;
+    RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION lore._measured(lore._collection, lore._probe[], integer, text, jsonpath) IS 'Mean recall at k and median milliseconds of the vector arm.';
+
+CREATE FUNCTION lore._require_sample(
+    k integer, sample integer
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF k IS NULL OR k NOT BETWEEN 1 AND 1000 THEN
+        PERFORM lore._raise('LO103', format('k is %s', coalesce(k::text, 'NULL')), 'k is 1 to 1000.');
+    ELSIF sample IS NULL OR sample NOT BETWEEN 1 AND 10000 THEN
+        PERFORM lore._raise('LO103', format('sample is %s', coalesce(sample::text, 'NULL')), 'sample is 1 to 10,000 queries.');
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_sample(integer, integer) IS 'Raises LO103 argument out of range.';
+
+CREATE FUNCTION lore.recall(
+    collection text,
+    k          integer DEFAULT 10,
+    sample     integer DEFAULT 100,         -- queries; each is also searched exactly
+    filter     jsonb DEFAULT NULL,
+    queries    vector[] DEFAULT NULL        -- vectors of queries; NULL takes vectors of the collection's own chunks
+) RETURNS TABLE (recall double precision, searched text, effort integer, sampled integer, ms double precision)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c       lore._collection := lore._open($1);
+    path    jsonpath := lore._filter($4);
+    passing text := CASE WHEN path IS NOT NULL THEN 'd.metadata @@ $3' END;
+    probes  lore._probe[];
+BEGIN
+    PERFORM lore._require_sample($2, $3);
+    PERFORM lore._require_vector(c, q) FROM unnest($5) AS q;
+    c := lore._planned(c, $4, path, $2);
+    probes := lore._probes(c, $3, $5, $2, passing, path);
+    searched := c.searched;
+    effort := CASE WHEN c.searched <> 'exact' THEN lore._effort(c, $2) END;
+    sampled := (SELECT count(*) FROM unnest(probes) AS p WHERE cardinality(p.near) > 0);
+    SELECT m.recall, m.ms INTO recall, ms FROM lore._measured(c, probes, $2, passing, path) AS m;
+    RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION lore.recall(text, integer, integer, jsonb, vector[]) IS
+    'Share of the k true neighbours that a search by vector finds as lore.search goes about it, for a filter too; how it was searched, with what effort, and the median milliseconds. NULL where nothing passes the filter. Raises LO103 argument out of range, LO104 bad filter, LO203 unknown collection, LO205 vector of another size.';
+
+REVOKE ALL ON TYPE lore._probe FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath),
+    lore._require_sample(integer, integer), lore.recall(text, integer, integer, jsonb, vector[]) FROM PUBLIC;
+GRANT USAGE ON TYPE lore._probe TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath),
+    lore._require_sample(integer, integer), lore.recall(text, integer, integer, jsonb, vector[]) TO lore_reader;

@@ -1,0 +1,185 @@
+"""`pglore eval` and `pglore search --explain`."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+CORPUS = {
+    "vacuum": "VACUUM reclaims storage occupied by dead tuples.",
+    "backup": "pg_dump writes a backup of one database to a file.",
+    "roles": "A role may own tables and may be a member of other roles.",
+    "empty": " ",
+}
+QUERIES = {"q1": "reclaim storage", "q2": "backup of a database", "q3": "nobody judged this"}
+QRELS = "query-id\tcorpus-id\tscore\nq1\tvacuum\t2\nq1\troles\t0\nq2\tbackup\t1\nq2\tgone\t1\n"
+
+
+def jsonl(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.fixture
+def beir(tmp_path):
+    """A folder in BEIR layout."""
+    folder = tmp_path / "tiny set"
+    (folder / "qrels").mkdir(parents=True)
+    corpus = [{"_id": key, "title": "T" if key == "roles" else "", "text": text} for key, text in CORPUS.items()]
+    (folder / "corpus.jsonl").write_text(jsonl(corpus))
+    (folder / "queries.jsonl").write_text(jsonl({"_id": key, "text": text} for key, text in QUERIES.items()))
+    (folder / "qrels" / "test.tsv").write_text(QRELS)
+    return folder
+
+
+def test_a_folder_is_loaded_evaluated_and_dropped(pglore, beir, db):
+    result = pglore("eval", beir)
+    assert result.exit_code == 0, result.stderr
+    head, row = (line.split("\t") for line in result.stdout.splitlines())
+    assert head[:2] == ["variant", "nDCG@10"] and head[-3:] == ["p50 ms", "p95 ms", "p99 ms"]
+    assert row[0] == "default" and float(row[head.index("MRR@10")]) == 1
+    assert "2 queries, 3 documents, 1 relevant documents are not there; ir_measures finds the same" in result.stderr
+    assert db.execute("SELECT count(*) FROM lore.collections").fetchone() == (0,)
+    assert db.execute("SELECT collection, judged FROM lore.evaluations").fetchall() == [("eval_tiny_set", 2)]
+
+
+def test_variants_and_measures_are_columns_of_one_json_document(pglore, beir):
+    variants = ["--variant", 'by vector={"mode": "vector"}', "--variant", "plain="]
+    variants += ["--variant", 'x={"filter": {"a": 1}}']
+    result = pglore("eval", beir, *variants, "--measure", "AP@5", "--measure", "Success@1", "-k", "5", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert (found["documents"], found["empty"], found["queries"], found["k"]) == (3, 1, 2, 5)
+    assert [row["variant"] for row in found["variants"]] == ["by vector", "plain", "x"]
+    assert found["variants"][0]["measures"] == {"AP@5": 0.75, "Success@1": 1.0}
+    assert found["variants"][2]["measures"]["AP@5"] == 0 and all(row["checked"] for row in found["variants"])
+
+
+def test_a_collection_is_kept_where_asked_and_loaded_only_once(pglore, beir, db):
+    assert pglore("eval", beir, "--keep", "-c", "mine").exit_code == 0
+    ids = "SELECT array_agg(id ORDER BY id) FROM lore_data.mine_chunks"
+    before = db.execute(ids).fetchone()
+    assert pglore("eval", beir, "-c", "mine").exit_code == 0
+    assert db.execute(ids).fetchone() == before
+    title = "SELECT metadata ->> 'title' FROM lore_data.mine_documents WHERE key = 'roles'"
+    assert db.execute(title).fetchone() == ("T",)
+    with (beir / "corpus.jsonl").open("a") as corpus:
+        corpus.write('{"_id": "new", "text": "A new page."}\n')
+    assert pglore("eval", beir, "-c", "mine").exit_code == 0
+    assert db.execute("SELECT documents FROM lore.collections").fetchone() == (4,)
+
+
+def test_a_collection_may_be_searched_as_it_is(pglore, beir, db):
+    db.execute("SELECT lore.create_collection('mine'), lore.add('mine', 'vacuum', 'VACUUM reclaims storage.')")
+    result = pglore("eval", beir, "-c", "mine", "--as-is", "--json")
+    assert json.loads(result.stdout)["variants"][0]["missing"] == 2
+    assert db.execute("SELECT documents FROM lore.collections").fetchone() == (1,)
+    assert "(LO203)" in pglore("eval", beir, "-c", "other", "--as-is").stderr
+
+
+def test_documents_that_are_not_in_the_folder_are_told(pglore, beir, db):
+    db.execute("SELECT lore.create_collection('mine'), lore.add('mine', 'x', 'Y.', '{\"digest\": \"z\"}')")
+    assert "holds 1 documents that are not in" in pglore("eval", beir, "-c", "mine").stderr
+
+
+def test_the_layout_without_a_folder_of_judgements_is_read(pglore, beir):
+    (beir / "qrels" / "test.tsv").rename(beir / "qrels.tsv")
+    (beir / "qrels").rmdir()
+    assert pglore("eval", beir).exit_code == 0
+
+
+def test_another_split_is_taken_where_asked(pglore, beir):
+    (beir / "qrels" / "dev.tsv").write_text("q1\tvacuum\t1\n")
+    assert json.loads(pglore("eval", beir, "--split", "dev", "--json").stdout)["queries"] == 1
+    (beir / "qrels" / "test.tsv").rename(beir / "qrels" / "train.tsv")
+    result = pglore("eval", beir)
+    assert result.exit_code == 1 and "there is no test.tsv" in result.stderr and "dev, train" in result.stderr
+
+
+MALFORMED = {
+    "corpus.jsonl": {
+        None: "no such file",
+        "": "there is no document in it",
+        '{"_id": "a", "text": "b"}\n{"_id": "c"': "corpus.jsonl, line 2: not JSON",
+        '["a"]': 'not an object with "_id" and "text"',
+        '{"_id": "a", "text": 3}': 'not an object with "_id" and "text"',
+        '{"text": "a"}': 'it has no "_id"',
+        '{"_id": "a", "text": "b"}\n{"_id": "a", "text": "b"}': '"_id" a is there twice',
+        b"\xff\xfe": "it is not UTF-8",
+    },
+    "queries.jsonl": {None: "no such file", '{"_id": "q1"}': 'not an object with "_id" and "text"'},
+    "qrels/test.tsv": {
+        None: "there is no file NAME.tsv in it",
+        "": "no query has a relevant document",
+        "q1\tvacuum\t0\n": "no query has a relevant document",
+        "q1 0 vacuum 1\n": "test.tsv, line 1: 1 cells",
+        "q1\tvacuum\t1\nq1\troles\thigh\n": "line 2: the grade 'high' is no whole number",
+        "q1\tvacuum\t1\nq9\troles\t1\n": 'line 2: query "q9" is not in queries.jsonl',
+    },
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_folder_is_told_by_file_and_line(pglore, beir, name, db):
+    for text, message in MALFORMED[name].items():
+        if text is None:
+            (beir / name).unlink()
+        else:
+            (beir / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        result = pglore("eval", beir)
+        assert result.exit_code == 1 and message in " ".join(result.stderr.split()), text
+        assert "Hint:" in result.stderr
+    assert db.execute("SELECT count(*) FROM lore.collections").fetchone() == (0,)
+
+
+def test_wrong_options_are_usage_errors(pglore, beir):
+    assert pglore("eval", beir / "absent").exit_code == 2
+    for variant in ("vector", "={}", "a=[1]", "a={"):
+        assert pglore("eval", beir, "--variant", variant).exit_code == 2
+    assert pglore("eval", beir, "--variant", "a=", "--variant", "a=").exit_code == 2
+    assert "is no measure" in pglore("eval", beir, "--measure", "Nonsense@3").stderr
+    result = pglore("eval", beir, "--keep", "--variant", 'a={"k": 3}')
+    assert result.exit_code == 1 and "(LO103)" in result.stderr and "A variant may set" in result.stderr
+
+
+def test_a_stopped_load_stays_and_goes_on(start, beir, db):
+    rows = ({"_id": f"d{n}", "text": f"Page {n}: " + "Water runs down the hill. " * 40} for n in range(3000))
+    with (beir / "corpus.jsonl").open("a") as corpus:
+        corpus.write(jsonl(rows))
+    process = start("eval", beir)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        made = db.execute("SELECT to_regclass('lore_data.eval_tiny_set_documents') IS NOT NULL").fetchone()[0]
+        if made and db.execute("SELECT count(*) FROM lore_data.eval_tiny_set_documents").fetchone()[0]:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "goes on from here" in errors
+    assert db.execute("SELECT documents > 0 FROM lore.collections").fetchone() == (True,)
+
+
+def test_explaining_a_search_prints_its_stages(loaded):
+    head, *rows = (line.split("\t") for line in loaded("search", "reclaim storage", "--explain").stdout.splitlines())
+    assert head == ["stage", "ms", "rows", "index", "detail"]
+    assert [row[0] for row in rows] == ["plan", "embed", "vector", "keyword", "fusion", "documents", "total"]
+    stages = json.loads(loaded("search", "reclaim storage", "--explain", "--mode", "vector", "--json").stdout)
+    assert {"stage", "ms", "rows", "index", "detail"} == set(stages[0])
+    assert loaded("search", "x", "--explain", "--sql").exit_code == 2
+
+
+def test_on_a_terminal_the_longest_stage_has_the_longest_bar(loaded, dsn):
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PGLORE_DSN": dsn, "TERM": "xterm", "COLUMNS": "160"}
+    command = [sys.executable, "-m", "pglore_cli", "search", "reclaim storage", "--explain"]
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment)
+    process.wait(timeout=60)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    os.close(theirs)
+    bars = [line.count("█") for line in shown.splitlines()]
+    assert max(bars) == 24 and bars[-1] == 0

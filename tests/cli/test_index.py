@@ -1,0 +1,33 @@
+"""`pglore index`."""
+
+import json
+
+
+def test_index_builds_beside_others_and_tells_what_is_there(loaded, db):
+    result = loaded("index", "documents", "--kind", "hnsw", "--options", '{"m": 8}', "--tune", "0.9")
+    assert result.exit_code == 0, result.output
+    assert 'Collection "documents": hnsw, 3 chunks.' in result.stdout and "recall" in result.stdout
+    assert "m='8'" in db.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'vector_1_1'").fetchone()[0]
+
+
+def test_index_prints_json_and_auto_leaves_a_small_collection_exact(loaded):
+    found = json.loads(loaded("index", "documents", "--json").stdout)
+    assert found == {"collection": "documents", "index_kind": "auto: exact", "tuned": []}
+
+
+def test_index_prints_estimates_and_statements(loaded):
+    lines = loaded("index", "documents", "--estimate").stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines[1:]] == [
+        "exact",
+        "hnsw",
+        "hnsw_bit",
+        "ivfflat",
+        "diskann",
+        "vchordrq",
+    ]
+    assert "CREATE INDEX CONCURRENTLY" in loaded("index", "documents", "--kind", "hnsw_bit", "--sql").stdout
+
+
+def test_an_index_that_cannot_be_built_is_an_error_with_a_hint(loaded):
+    result = loaded("index", "documents", "--kind", "ivfflat")
+    assert result.exit_code == 1 and "learns from" in result.stderr

@@ -1,0 +1,226 @@
+"""Vector indexes: each kind is built, used by the statement and as good as exact search; what is refused; care."""
+
+import psycopg
+import pytest
+
+from .vectors import extension, nearest, points, vector_of
+
+KINDS = ["hnsw", "hnsw_bit", "ivfflat", "diskann"]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request, db):
+    """A collection of 4,000 points with each kind of index in turn."""
+    if request.param == "diskann":
+        extension(db, "vectorscale")
+    points(db)
+    built = db.execute(
+        "SELECT index_kind, chunks, index_bytes > 0 FROM lore.build_index('points', %s)", [request.param]
+    )
+    assert built.fetchone() == (request.param, 4000, True)
+    return request.param
+
+
+def plan(db, statement):
+    return "\n".join(line for (line,) in db.execute(b"EXPLAIN (VERBOSE) " + statement.encode()).fetchall())
+
+
+def exact(db, vector, k=10, condition="true"):
+    rows = db.execute(
+        f"SELECT d.key FROM lore_data.points_chunks AS c JOIN lore_data.points_documents AS d ON d.id = c.document_id "
+        f"WHERE {condition} ORDER BY (c.embedding <=> %s::vector) + 0, c.id LIMIT {k}",
+        [vector],
+    ).fetchall()
+    return [key for (key,) in rows]
+
+
+def test_the_statement_uses_the_index_and_embeds_once(db, kind):
+    statement = db.execute("SELECT lore.search_sql('points', 'what is near', mode => 'vector')").fetchone()[0]
+    found = plan(db, statement)
+    assert "Index Scan using vector_1_1" in found
+    assert found.count("lore.embed(") == 1
+    before = db.execute("SELECT requests FROM lore.host_status()").fetchone()[0]
+    assert len(db.execute(statement.encode()).fetchall()) == 10
+    asked = db.execute("SELECT requests FROM lore.host_status()").fetchone()[0] - before
+    assert asked <= 2  # the embedding, and this question
+
+
+def test_a_search_by_index_finds_nearly_what_exact_search_finds_in_its_order(db, kind):
+    shared = 0
+    for i in range(1, 21):
+        vector = vector_of(db, f"k{i * 190}")
+        found = nearest(db, vector)
+        true = exact(db, vector)
+        assert len(found) == 10 and found[0] == f"k{i * 190}"
+        assert [key for key in found if key in true] == [key for key in true if key in found]
+        shared += len(set(found) & set(true))
+    assert shared >= 190
+
+
+@pytest.mark.parametrize("share", [1, 10, 50])
+def test_a_filter_leaves_k_rows_where_k_match(db, kind, share):
+    vector = vector_of(db, "k77")
+    shared = 0
+    for filter, condition in [
+        ({"part": {"$lt": share}}, f"(metadata ->> 'part')::int < {share}"),
+        ({"part": {"$in": list(range(share))}}, f"(metadata ->> 'part')::int < {share}"),
+        ({"n": {"$lte": 40 * share}}, f"(metadata ->> 'n')::int <= {40 * share}"),
+    ]:
+        found, true = nearest(db, vector, filter=filter), exact(db, vector, condition=condition)
+        assert len(found) == 10
+        shared += len(set(found) & set(true))
+    assert shared >= 27
+
+
+def test_fewer_than_k_rows_come_back_only_when_fewer_match(db, kind):
+    vector = vector_of(db, "k77")
+    assert sorted(nearest(db, vector, filter={"n": {"$in": [1, 2, 3999]}})) == ["k1", "k2", "k3999"]
+    assert nearest(db, vector, filter={"n": -1}) == []
+    assert len(nearest(db, vector, k=1000, per_document=None)) == 1000
+    assert len(nearest(db, vector, k=1000, filter={"part": {"$gte": 20}})) == 1000
+
+
+def test_settings_of_a_search_do_not_stay(db, kind):
+    with db.transaction():
+        nearest(db, vector_of(db, "k1"), filter={"part": {"$gte": 20}})
+        assert db.execute("SHOW hnsw.ef_search").fetchone() == ("40",)
+        assert db.execute("SHOW hnsw.iterative_scan").fetchone() == ("off",)
+
+
+def test_an_index_that_is_gone_or_broken_leaves_exact_search_and_a_finding(db, kind):
+    vector = vector_of(db, "k1234")
+    db.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'lore_data.vector_1_1'::regclass")
+    assert nearest(db, vector) == exact(db, vector)
+    db.execute("UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'lore_data.vector_1_1'::regclass")
+    db.execute("DROP INDEX lore_data.vector_1_1")
+    assert nearest(db, vector) == exact(db, vector)
+    (finding,) = [
+        row[0] for row in db.execute("SELECT finding FROM lore.doctor()") if '"points"' in row[0] and "index" in row[0]
+    ]
+    assert "missing" in finding
+    assert db.execute("SELECT name, action FROM lore.maintain()").fetchall() == [
+        ("points", f"built an index of kind {kind}")
+    ]
+    assert db.execute("SELECT * FROM lore.maintain('points')").fetchall() == []
+
+
+def test_rows_added_later_are_found(db, kind):
+    db.execute("INSERT INTO lore_data.points_documents (key, content, content_hash) VALUES ('new', 'new', '')")
+    db.execute(
+        "INSERT INTO lore_data.points_chunks "
+        "(document_id, ordinal, span, content, tokens, embedding, fingerprint, search) "
+        "SELECT (SELECT id FROM lore_data.points_documents WHERE key = 'new'), 0, '[0,3)', 'new', 1, c.embedding, "
+        "'made', '' FROM lore_data.points_chunks AS c JOIN lore_data.points_documents AS d ON d.id = c.document_id "
+        "WHERE d.key = 'k5'"
+    )
+    assert set(nearest(db, vector_of(db, "k5"))[:2]) == {"k5", "new"}
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
+@pytest.mark.parametrize("kind", ["exact", *KINDS[:3]])
+def test_every_metric_orders_unit_vectors_alike(db, metric, kind):
+    points(db, rows=2000, metric=metric)
+    db.execute("SELECT lore.build_index('points', %s)", [kind])
+    vector = vector_of(db, "k5")
+    assert len(set(nearest(db, vector)) & set(exact(db, vector))) >= 9
+    (score,) = db.execute(
+        "SELECT vector_score FROM lore.search('points', NULL, k => 1, vector => %s::vector)", [vector]
+    ).fetchone()
+    assert score == pytest.approx({"ip": 1, "l2": 0}[metric], abs=1e-3)
+
+
+def test_statements_build_beside_others_and_replace_the_old_index(db, connect):
+    points(db, rows=1000)
+    for options in ("{}", '{"m": 8, "ef_construction": 32}'):
+        steps = db.execute("SELECT statement FROM lore.index_sql('points', 'hnsw', %s)", [options]).fetchall()
+        assert any("CONCURRENTLY" in statement for (statement,) in steps)
+        for (statement,) in steps:
+            db.execute(statement.encode())
+    indexes = db.execute("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'vector_1_%'").fetchall()
+    assert len(indexes) == 1 and "m='8'" in indexes[0][0] and "vector_1_2" in indexes[0][0]
+    assert db.execute("SELECT index_kind FROM lore.build_index('points', 'exact')").fetchone() == ("exact",)
+    assert db.execute("SELECT 1 FROM pg_indexes WHERE indexname LIKE 'vector_1_%'").fetchall() == []
+
+
+def test_what_cannot_be_built_is_refused(db, fails):
+    db.execute("SELECT lore.create_collection('empty')")
+    refused = {
+        "'empty', 'magic'": "LO103", "'empty', 'ivfflat'": "LO103", "'absent'": "LO203", "'empty', 'vchordrq'": "LO206",
+        "'empty', 'hnsw', '{\"m\": 1}'": "LO103", "'empty', 'hnsw', '[]'": "LO103",
+        "'empty', 'hnsw', '{\"lists\": 5}'": "LO103",
+        "'empty', 'hnsw', '{\"m\": \"16) ; DROP TABLE x\"}'": "LO103",
+        "'empty', 'hnsw', '{\"x = 1); --\": 1}'": "LO103",
+    }  # fmt: skip
+    for function in ("build_index", "index_sql"):
+        assert {call: fails(f"SELECT * FROM lore.{function}({call})") for call in refused} == refused
+    assert fails("SELECT lore.create_collection('c', index_kind => 'magic')") == "LO103"
+    assert fails("SELECT lore.create_collection('c', metric => 'hamming')") == "LO103"
+
+
+def test_a_vector_of_another_size_is_refused(db, fails):
+    points(db, rows=10)
+    assert fails("SELECT * FROM lore.search('points', NULL, vector => '[1,2,3]')") == "LO205"
+
+
+def test_statements_for_vectorchord_name_its_operators_and_settings(db):
+    points(db, rows=2000)
+    steps = "\n".join(
+        row[0]
+        for row in db.execute(
+            "SELECT statement FROM lore._index_statements(lore._open('points'), 'vchordrq', '{}', true)"
+        )
+    )
+    assert "USING vchordrq ((embedding) public.vector_cosine_ops) WITH (options = " in steps and "lists = [10]" in steps
+    arm = db.execute(
+        "SELECT array_to_string(lore._vector_arm(jsonb_populate_record(lore._open('points'), "
+        "'{\"searched\": \"vchordrq\", \"built_rows\": 2000}'), '$3', NULL, 10), ', ')"
+    ).fetchone()[0]
+    assert "set_config('vchordrq.probes', '8', true)" in arm and "ORDER BY c.embedding OPERATOR(public.<=>)" in arm
+
+
+def test_auto_follows_size_dimensions_memory_and_what_is_installed(db):
+    gigabyte = 1 << 30
+    chosen = {
+        (10_000, 384, 8, False): "exact", (1_000_000, 384, 8, False): "hnsw", (10_000_000, 384, 8, False): "hnsw_bit",
+        (10_000_000, 128, 2, True): "diskann", (100_000, 8000, 8, True): "hnsw_bit",
+    }  # fmt: skip
+    for (rows, dimensions, memory, diskann), kind in chosen.items():
+        found = db.execute("SELECT lore._choose_kind(%s, %s, %s, %s)", [rows, dimensions, memory * gigabyte, diskann])
+        assert found.fetchone() == (kind,)
+
+
+def test_maintain_builds_what_is_wanted_and_again_when_most_rows_are_new(db):
+    points(db, rows=1000)
+    db.execute("UPDATE lore_data.collections SET index_kind = 'ivfflat'")
+    assert [row[1] for row in db.execute("SELECT * FROM lore.maintain()")] == ["built an index of kind ivfflat"]
+    assert db.execute("SELECT * FROM lore.maintain()").fetchall() == []
+    db.execute(
+        "WITH d AS (INSERT INTO lore_data.points_documents (key, content, content_hash) "
+        "SELECT 'new' || i, 'new', '' FROM generate_series(1, 1500) AS i RETURNING id) "
+        "INSERT INTO lore_data.points_chunks "
+        "(document_id, ordinal, span, content, tokens, embedding, fingerprint, search) "
+        "SELECT d.id, 0, '[0,3)', 'new', 1, (SELECT embedding FROM lore_data.points_chunks LIMIT 1), 'made', '' FROM d"
+    )
+    ((finding,),) = db.execute("SELECT finding FROM lore.doctor() WHERE finding LIKE '%points%before%'").fetchall()
+    assert "60 %" in finding
+    assert [row[2] for row in db.execute("SELECT * FROM lore.maintain('points')")] == [
+        "has an index that was built before 60 % of its chunks came"
+    ]
+    assert db.execute("SELECT * FROM lore.maintain()").fetchall() == []
+
+
+def test_the_estimate_of_an_index_is_close_to_its_size(db):
+    points(db, rows=4000)
+    for kind in ("hnsw", "hnsw_bit", "ivfflat"):
+        estimate = db.execute("SELECT index_bytes FROM lore.index_estimate('points', %s)", [kind]).fetchone()[0]
+        built = db.execute("SELECT index_bytes FROM lore.build_index('points', %s)", [kind]).fetchone()[0]
+        assert built == pytest.approx(estimate, rel=0.15)
+    assert db.execute("SELECT index_kind FROM lore.index_estimate('points', rows => 10000000) WHERE chosen").fetchone()
+
+
+def test_a_writer_cannot_build(db, role, connect):
+    points(db, rows=10)
+    for call in ("lore.build_index('points', 'hnsw')", "lore.maintain()"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connect(user=role("lore_writer")).execute(f"SELECT {call}")
+    connect(user=role("lore_admin")).execute("SELECT lore.build_index('points', 'hnsw')")

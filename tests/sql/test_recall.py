@@ -1,0 +1,64 @@
+"""Recall against exact search, and tuning to a recall."""
+
+import json
+
+import pytest
+
+from .vectors import points
+
+
+@pytest.fixture(params=["hnsw", "hnsw_bit", "ivfflat"])
+def kind(request, db):
+    """3,000 points with each kind of index in turn."""
+    points(db, rows=3000)
+    db.execute("SELECT lore.build_index('points', %s)", [request.param])
+    return request.param
+
+
+def recall(db, **arguments):
+    named = "".join(f", {name} => %({name})s" for name in arguments)
+    return db.execute(
+        f"SELECT recall, searched, effort, sampled FROM lore.recall('points'{named})", arguments
+    ).fetchone()
+
+
+def test_exact_search_finds_all(db):
+    points(db, rows=300)
+    assert recall(db, sample=20) == (1.0, "exact", None, 20)
+
+
+def test_recall_is_measured_as_the_search_goes_about_it(db, kind):
+    found, searched, effort, sampled = recall(db, sample=40)
+    assert 0.9 < found <= 1 and searched == kind and effort > 0 and sampled == 40
+    assert recall(db, sample=10, filter='{"part": 3}')[:2] == (1.0, "exact")
+    found, searched, _, _ = recall(db, sample=20, filter='{"part": {"$lt": 60}}')
+    assert found > 0.9 and searched == kind
+    assert recall(db, sample=5, filter='{"part": -1}')[0] is None
+
+
+def test_tuning_finds_the_least_effort_and_search_uses_it(db, kind):
+    before = recall(db)[2]
+    rows = db.execute("SELECT share, effort, recall, reached FROM lore.tune('points', 0.9, sample => 60)").fetchall()
+    assert rows[0][0] == 1 and all(recall >= 0.9 for _, _, recall, reached in rows if reached)
+    found, _, effort, _ = recall(db)
+    assert effort == rows[0][1] <= before and found >= 0.87
+    kept = db.execute("SELECT tuning FROM lore_data.vector_indexes").fetchone()[0]
+    assert kept["target"] == 0.9 and kept["bands"][0]["share"] == 1
+    (more,) = db.execute("SELECT effort FROM lore.tune('points', 0.99, sample => 60)").fetchmany(1)
+    assert more[0] >= effort
+
+
+def test_queries_from_outside_can_be_given(db, kind):
+    vectors = [json.dumps([1.0] + [0.0] * 383), json.dumps([0.0] * 383 + [1.0])]
+    assert recall(db, queries=vectors)[3] == 2
+    assert db.execute("SELECT lore.tune('points', 0.9, queries => %s::vector[])", [vectors]).fetchall()
+
+
+def test_what_cannot_be_measured_is_refused(db, fails):
+    points(db, rows=10)
+    refused = {
+        "recall('points', k => 0)": "LO103", "recall('points', sample => 0)": "LO103", "recall('absent')": "LO203",
+        "recall('points', filter => '[]')": "LO104", "recall('points', queries => '{\"[1,2]\"}')": "LO205",
+        "tune('points')": "LO103", "tune('points', 1.5)": "LO103", "tune('points', NULL)": "LO103",
+    }  # fmt: skip
+    assert {call: fails(f"SELECT * FROM lore.{call}") for call in refused} == refused
