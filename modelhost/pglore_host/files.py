@@ -60,13 +60,15 @@ class ModelFiles:
         """Compare with the hash that was taken when the model was added; raises HostError LO204 where it differs."""
         if self.content_hash != content_hash:
             raise refused(
-                "its files are not those that were registered",
-                "Bring them back, or register the model anew if the change is meant: lore.drop_model, lore.add_model.",
+                "its files are not those that were added: one of them has changed",
+                "Put the files back, or add the model again with replace => true.",
             )
 
-    def fingerprint(self, dtype: str) -> str:
-        """Identity of the vectors: files, pooling, number format, prompts, and the options that change a vector."""
-        about = json.dumps([self.content_hash, self.pooling, dtype, sorted(self.prompts.items()), *self.altered])
+    def fingerprint(self, dtype: str, prompts: Mapping[str, str] | None = None, dimensions: int | None = None) -> str:
+        """Identity of the vectors: files, pooling, number format, prompts, dimensions kept, a window that was set."""
+        given = sorted((self.prompts if prompts is None else prompts).items())
+        kept = [dimensions] if dimensions else []
+        about = json.dumps([self.content_hash, self.pooling, dtype, given, *kept, *self.altered])
         return hashlib.sha256(about.encode()).hexdigest()
 
     def needs_bytes(self, dtype: str) -> int:

@@ -124,12 +124,8 @@ class Registry:
         """Read and check the files of an entry; blocking. raises HostError LO204"""
         own = {name: entry.options[name] for name in ("pooling", "window_tokens") if name in entry.options}
         found = files.read(self.folder(entry), entry.task, **own)
-        if entry.content_hash is not None and found.content_hash != entry.content_hash:
-            raise HostError(
-                errors.MODEL_NOT_LOADED,
-                "its files are not those that were added: one of them has changed",
-                "Put the files back, or add the model again with replace => true.",
-            )
+        if entry.content_hash is not None:
+            found.verify(entry.content_hash)
         return found
 
     def folder(self, entry: Entry) -> Path:

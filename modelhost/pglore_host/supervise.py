@@ -21,6 +21,7 @@ from . import lifecycle, log
 SIGNALS = (signal.SIGCHLD, *lifecycle.STOPS)
 MANY, SOON_S = 5, 5.0  # so many deaths within so many seconds, and the next start waits a little
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
+LATER_S = 30  # by then the first worker has imported what it needs
 STOP_S = 15  # a worker that has not ended by then is killed; it bounds its own draining below that
 SERVING, STOPPING = b"s", b"t"  # what a worker tells
 
@@ -50,8 +51,13 @@ class Worker:
 class Supervisor:
     """Forks workers, one at a time, until one ends because it was asked to."""
 
-    def __init__(self, listening: socket.socket, work: Callable[[Worker], None]) -> None:
+    def __init__(
+        self, listening: socket.socket, work: Callable[[Worker], None], meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        """work is a worker's whole life; meanwhile is called once, LATER_S after the start, for the workers to come."""
         self._listening, self._work = listening, work
+        self._meanwhile: Callable[[], None] | None = meanwhile
+        self._later = time.monotonic() + LATER_S
         self._signals, self._wake = os.pipe()
         os.set_blocking(self._signals, False)
         os.set_blocking(self._wake, False)
@@ -119,6 +125,14 @@ class Supervisor:
         finally:
             os._exit(1)
 
+    def _prepare(self) -> None:
+        if self._meanwhile and time.monotonic() > self._later and not self._stopping:
+            try:
+                self._meanwhile()
+            except Exception as error:  # a worker will say more about it
+                log.write("not prepared", error=repr(error))
+            self._meanwhile = None
+
     def _until_end(self, pid: int) -> int:
         """How the worker ended: its exit status, or minus the number of the signal that killed it."""
         try:
@@ -137,6 +151,7 @@ class Supervisor:
                     os.kill(pid, signal.SIGKILL)
                     self._deadline = time.monotonic() + STOP_S
                 self._wait(1.0)
+                self._prepare()
         finally:
             os.close(self._told)
             self._told = -1

@@ -230,3 +230,31 @@ def test_files_that_change_before_they_are_converted_are_refused(tmp_path):
     with pytest.raises(HostError) as caught:
         started(found, tmp_path / "cache", "openvino")
     assert caught.value.code == "LO204" and "registered" in caught.value.message
+
+
+SHORT = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from pglore_host import device, engines, files, settings
+folder, cache, engine = sys.argv[1:]
+chosen = settings.Settings(data_directory=Path(cache), cache=Path(cache))
+made = engines.create(
+    files.read(Path(folder)), device.choose(chosen, {"engine": engine, "dtype": "float32", "device": "cpu"}), chosen
+)
+made.load()
+resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+large, small = np.ones((20_000, 256), dtype=np.int64), np.ones((2, 8), dtype=np.int64)
+try:
+    made.run(large, large)
+except MemoryError as error:
+    print("told:", error)
+print(made.run(small, small, pooled=True).shape)
+"""
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_too_little_memory_for_a_batch_is_told_and_the_next_one_runs(model_folder, cache, engine):
+    command = [sys.executable, "-c", SHORT, str(model_folder), str(cache), engine]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.splitlines() == ["told: the machine has too little memory for this batch", "(2, 384)"]

@@ -66,6 +66,9 @@ class Failing:
     def unload(self) -> None:
         self.engine.unload()
 
+    def health(self) -> str | None:
+        return self.engine.health()
+
     def run(self, ids, mask, types=None, pooled=False):
         self.runs.append(len(ids))
         if error := self.fails(ids):

@@ -174,6 +174,31 @@ def test_workers_that_cannot_come_to_serve_end_the_host_with_a_word(tmp_path: Pa
     assert not list(tmp_path.glob("host.sock*"))
 
 
+def test_what_is_done_while_the_first_worker_serves_is_there_for_the_next(tmp_path: Path):
+    program = """
+import os, sys, time
+from pglore_host import lifecycle, supervise
+os.chdir(sys.argv[1])
+done = []
+def work(worker):
+    worker.serving()
+    print(len(done), flush=True)
+    if done:
+        os._exit(0)
+    time.sleep(1.5)
+    os.kill(os.getpid(), 9)
+supervise.LATER_S = 0
+supervise.Supervisor(lifecycle.listen(16), work, lambda: done.append(1)).run()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "modelhost")},
+        stdout=subprocess.PIPE,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout.split()) == (0, [b"0", b"1"])
+
+
 def test_a_stop_finishes_what_is_running_and_closes_every_connection(host: Running):
     links = [host.connect() for _ in range(4)]
     links[0].call("embed", texts=["load"])
