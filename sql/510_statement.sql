@@ -54,11 +54,11 @@ BEGIN
         CASE mode WHEN 'vector' THEN 'NULL::double precision' WHEN 'keyword' THEN 'w.score' ELSE 'coalesce(w.score, 0)' END,
         concat_ws(' UNION ', CASE WHEN by_vec THEN 'SELECT id FROM vector_arm' END, CASE WHEN by_key THEN format('SELECT id FROM keyword_arm WHERE place <= %s', wide) END),
         c.chunks, c.documents, CASE WHEN by_key THEN E'\n    LEFT JOIN keyword_arm AS w ON w.id = c.id' ELSE '' END);
-    parts := parts || format($sql$fused AS MATERIALIZED (
-    SELECT *, %s AS fusion_score
-    FROM scored
-)$sql$, CASE mode WHEN 'hybrid' THEN format('%s * %s + %s * %s', lore._weight('vector'), format(z, 'vector_score'), lore._weight('keyword'), format(z, 'keyword_score'))
-             ELSE 'NULL::double precision' END);
+    IF mode = 'hybrid' THEN
+        parts := parts || lore._fused(c, query);
+    ELSE
+        parts := parts || E'fused AS MATERIALIZED (\n    SELECT *, NULL::double precision AS fusion_score\n    FROM scored\n)'::text;
+    END IF;
     IF mode = 'hybrid' THEN
         parts := parts || lore._supported(c);
     END IF;
