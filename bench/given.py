@@ -20,7 +20,8 @@ def fill_vectors(db: psycopg.Connection, name: str, vectors: np.ndarray) -> floa
     def load() -> None:
         db.execute("SELECT lore.drop_collection(%s, if_exists => true)", [name])
         db.execute(
-            "SELECT lore.create_collection(%s, keyword => 'tsvector', index_kind => 'exact', filterable => '{bucket}')",
+            "SELECT lore.create_collection(%s, keyword => 'tsvector', "
+            "index_kind => 'exact', filterable => '{bucket,n}')",
             [name],
         )
         with db.transaction():
