@@ -38,16 +38,17 @@ CREATE FUNCTION lore._wording(
     weights double precision[],             -- NULL: by how few of the texts have the word
     texts   text[]
 ) RETURNS double precision[]
-LANGUAGE plpython3u IMMUTABLE PARALLEL UNSAFE
+LANGUAGE plpython3u STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $python$
     import math, re
+    # In bytes, which is quicker: what is no letter, digit or "_" in ASCII, and the punctuation of U+00A0 and U+2000 on.
     plain = bytes(c if c >= 128 or chr(c).isalnum() or c == 95 else 32 for c in range(256))
-    def line(text):  # a table is three times as quick as an expression
-        text = text.lower()
-        return ' ' + ' '.join(text.encode().translate(plain).decode().split() if text.isascii() else re.findall(r'\w+', text)) + ' '
-    lines = [line(text) for text in texts]
-    here = [[f' {word} ' in line for line in lines] for word in words]
+    odd = re.compile(rb'\xc2[\xa0-\xbf]|\xe2[\x80\x81].|\xe3\x80[\x80-\x91]', re.S)
+    parts = [odd.sub(b' ', text.lower().encode()).translate(plain).decode().split() for text in texts]
+    lines = [' ' + ' '.join(part) + ' ' for part in parts]
+    held = [set(part) for part in parts]
+    here = [[word in one for one in held] for word in words]
     known = [weight if weight is not None else math.log(1 + (len(lines) - sum(row) + 0.5) / (sum(row) + 0.5)) for weight, row in zip(weights, here)]
     scores = [0.0] * len(lines)
     for i, word in enumerate(words):

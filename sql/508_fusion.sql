@@ -11,17 +11,23 @@ COMMENT ON FUNCTION lore._normalised(text) IS 'SQL of a score less its mean, ove
 
 CREATE FUNCTION lore._fused(
     collection lore._collection,
-    query      text                         -- SQL expression of the query's text
+    query      text,                        -- SQL expression of the query's text
+    fusion     text                         -- score or rrf
 ) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The wording is looked at where the two arms together rank best; elsewhere it counts as the least that was seen.
-    SELECT format($sql$armed AS MATERIALIZED (
+    SELECT CASE fusion WHEN 'rrf' THEN format($sql$fused AS MATERIALIZED (
+    SELECT *, %1$s::double precision / (60 + rank() OVER (ORDER BY vector_score DESC))
+        + CASE WHEN keyword_score > 0 THEN %2$s::double precision / (60 + rank() OVER (ORDER BY keyword_score DESC)) ELSE 0 END AS fusion_score
+    FROM scored
+)$sql$, lore._weight('vector'), lore._weight('keyword') + lore._weight('wording'))
+    ELSE format($sql$armed AS MATERIALIZED (
     SELECT *, %1$s AS by_vector, %2$s AS by_keyword
     FROM scored
 ), likely AS MATERIALIZED (
-    SELECT a.id, concat_ws(E'\\n', d.metadata ->> 'title', c.heading, c.content) AS text
+    SELECT a.id, concat_ws(E'\n', d.metadata ->> 'title', c.heading, c.content) AS text
     FROM (SELECT id, document_id FROM armed ORDER BY by_vector + by_keyword DESC, key, ordinal LIMIT 100) AS a
     JOIN %3$s AS c USING (id)
     JOIN %4$s AS d ON d.id = a.document_id
@@ -35,11 +41,11 @@ AS $$
     FROM armed AS a
     LEFT JOIN worded AS w USING (id)
 )$sql$, lore._normalised('vector_score'), lore._normalised('keyword_score'), (collection).chunks, (collection).documents, lore._normalised('w.score'),
-        (collection).name, query, lore._weight('vector'), lore._weight('keyword'), lore._weight('wording'))
+        (collection).name, query, lore._weight('vector'), lore._weight('keyword'), lore._weight('wording')) END
 $$;
 
-COMMENT ON FUNCTION lore._fused(lore._collection, text) IS
-    'The scored candidates with the sum of their normalised scores: of the vector arm, of the keyword arm, and of the wording.';
+COMMENT ON FUNCTION lore._fused(lore._collection, text, text) IS
+    'The scored candidates with the sum of their normalised scores: of the vector arm, of the keyword arm, and of the wording. rrf: the sum of 1 / (60 + rank) in the two arms (Cormack, Clarke and Büttcher 2009).';
 
-REVOKE ALL ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text, text) TO lore_reader;
