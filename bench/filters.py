@@ -15,7 +15,7 @@ from bench import common, given, metrics, vectors
 from bench.search import K
 
 NAME = "bench_filters"
-SEARCH = "SELECT key::int FROM lore.search(%s, NULL, k => %s, filter => %s::jsonb, vector => %s::vector)"
+SEARCH = "SELECT key::int FROM lore.search(%s, NULL, k => %s, filter => %s::jsonb, vector => %s)"
 FILTERS: dict[str, tuple[float, Any]] = {
     "none": (1, None),
     "bucket = 7, 1 %": (0.01, {"bucket": 7}),
@@ -46,7 +46,7 @@ def measure(
     text = json.dumps(filter) if filter else None
     times, recalls, rows = [], [], []
     for number, (query, neighbours) in enumerate(zip(queries, near, strict=True)):
-        values = [NAME, K, text, given.text(query)]
+        values = [NAME, K, text, query]
         found, ms = common.timed(lambda values=values: db.execute(SEARCH, values).fetchall())
         if number >= 10:
             times.append(ms)
@@ -71,7 +71,7 @@ def main() -> None:
     options.add_argument("--manual", type=Path, help="folder of the PostgreSQL manual's HTML pages (dev/manual.sh)")
     options.add_argument("--embed-s", type=float, default=600, help="most seconds for embedding what is not kept yet")
     chosen = options.parse_args()
-    with common.connect() as db:
+    with given.connect() as db:
         found = vectors.real(db, chosen.rows + chosen.queries, chosen.manual, chosen.embed_s)
         data, queries = found[: -chosen.queries], found[-chosen.queries :]
         given.fill_vectors(db, NAME, data)

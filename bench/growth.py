@@ -17,7 +17,7 @@ def main() -> None:
     chosen = options.parse_args()
     sizes = sorted(chosen.rows or [10_000, 100_000, 1_000_000])
     result: dict[str, Any] = {}
-    with common.connect() as db:
+    with given.connect() as db:
         for rows in sizes:
             made = vectors.hard(rows + chosen.queries)
             data, queries = made[: -chosen.queries], made[-chosen.queries :]
@@ -28,7 +28,7 @@ def main() -> None:
             ).fetchone()
             times, recalls = [], []
             for number, (query, true) in enumerate(zip(queries, near, strict=True)):
-                values = {"name": NAME, "k": K, "vector": given.text(query)}
+                values = {"name": NAME, "k": K, "vector": query}
                 found, ms = common.timed(lambda values=values: db.execute(OURS, values).fetchall())
                 if number >= 20:
                     times.append(ms)
