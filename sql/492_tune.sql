@@ -46,7 +46,8 @@ BEGIN
         low := kind.least_effort - 1;
         high := least(kind.most_effort, CASE WHEN c.searched IN ('ivfflat', 'vchordrq') THEN lore._lists(c.built_rows) ELSE 1000 END);
         reached := NULL;
-        c.effort := least(high, greatest(low + 1, lore._default_effort(c.searched, c.built_rows, $3)));
+        -- With a filter no less than without: real filters have to do with the vectors, which makes them harder than these.
+        c.effort := least(high, greatest(low + 1, lore._default_effort(c.searched, c.built_rows, $3), CASE WHEN share < 1 THEN effort END));
         LOOP
             SELECT * INTO m FROM lore._measured(c, few, $3, passing, NULL);
             IF m.recall >= $2 OR c.effort = high AND reached IS NULL THEN
@@ -58,7 +59,7 @@ BEGIN
             ELSE
                 low := c.effort;
             END IF;
-            EXIT WHEN reached AND high - low <= 1 + high / 50 OR NOT reached;
+            EXIT WHEN reached AND (share < 1 OR high - low <= 1 + high / 50) OR NOT reached;
             -- Upwards by doubling, downwards by halves of the ratio.
             c.effort := CASE WHEN reached IS NULL THEN least(high, 2 * c.effort) ELSE greatest(low + 1, least(high - 1, round(sqrt(greatest(low, 1)::float8 * high))))::integer END;
         END LOOP;
