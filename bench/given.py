@@ -1,9 +1,33 @@
 """A collection filled with given vectors, without embedding a text, for the benchmarks of vector search."""
 
+import struct
+
 import numpy as np
 import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+from psycopg.types import TypeInfo
 
 from bench import common
+
+
+class VectorDumper(Dumper):
+    """An array (D,) as pgvector's binary form, as pgvector's own Python package sends it."""
+
+    format = Format.BINARY
+
+    def dump(self, vector: np.ndarray) -> bytes:
+        return struct.pack(">HH", len(vector), 0) + vector.astype(">f4").tobytes()
+
+
+def connect() -> psycopg.Connection:
+    """A connection that takes arrays as vectors."""
+    db = common.connect()
+    kind = TypeInfo.fetch(db, "vector")
+    if kind is None:
+        raise SystemExit("The extension vector is not in the search path of this database.")
+    db.adapters.register_dumper(np.ndarray, type("GivenDumper", (VectorDumper,), {"oid": kind.oid}))
+    return db
 
 
 def text(vector: np.ndarray) -> str:
@@ -20,7 +44,8 @@ def fill_vectors(db: psycopg.Connection, name: str, vectors: np.ndarray) -> floa
     def load() -> None:
         db.execute("SELECT lore.drop_collection(%s, if_exists => true)", [name])
         db.execute(
-            "SELECT lore.create_collection(%s, keyword => 'tsvector', index_kind => 'exact', filterable => '{bucket}')",
+            "SELECT lore.create_collection(%s, keyword => 'tsvector', "
+            "index_kind => 'exact', filterable => '{bucket,n}')",
             [name],
         )
         with db.transaction():

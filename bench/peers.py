@@ -59,7 +59,7 @@ def lancedb(vectors: np.ndarray, folder: Path) -> Peer:
     build_s = time.perf_counter() - started
 
     def find(vector: np.ndarray, k: int) -> list[int]:
-        query = store.search(vector).metric("cosine").limit(k).refine_factor(10).nprobes(20).select(["id"])
+        query = store.search(vector).metric("cosine").limit(k).refine_factor(10).nprobes(20).select(["id", "_distance"])
         return query.to_arrow()["id"].to_pylist()
 
     return Peer("LanceDB", build_s, _bytes(folder), find)

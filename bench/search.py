@@ -17,8 +17,8 @@ from bench import common, given, metrics, vectors
 from bench.peers import peers
 
 NAME, K = "bench_search", 10
-OURS = "SELECT key::int FROM lore.search(%(name)s, NULL, k => %(k)s, vector => %(vector)s::vector)"
-PLAIN = "SELECT id FROM bench_plain ORDER BY embedding <=> %(vector)s::vector LIMIT %(k)s"
+OURS = "SELECT key::int FROM lore.search(%(name)s, NULL, k => %(k)s, vector => %(vector)s)"
+PLAIN = "SELECT id FROM bench_plain ORDER BY embedding <=> %(vector)s LIMIT %(k)s"
 Find = Callable[[np.ndarray, int], list[int]]
 
 
@@ -59,10 +59,10 @@ def throughput(connects: Callable[[], Find], queries: np.ndarray, clients: int =
 
 def through_sql(statement: str) -> Find:
     """A search on a connection of its own."""
-    db = common.connect()
+    db = given.connect()
 
     def find(vector: np.ndarray, k: int) -> list[int]:
-        values = {"name": NAME, "k": k, "vector": given.text(vector)}
+        values = {"name": NAME, "k": k, "vector": vector}
         return [key for (key,) in db.execute(statement, values).fetchall()]
 
     return find
@@ -132,7 +132,7 @@ def main() -> None:
     options.add_argument("--manual", type=Path, help="folder of the PostgreSQL manual's HTML pages (dev/manual.sh)")
     options.add_argument("--embed-s", type=float, default=600, help="most seconds for embedding what is not kept yet")
     chosen = options.parse_args()
-    with common.connect() as db:
+    with given.connect() as db:
         result: dict[str, Any] = {}
         for name in chosen.set or ["real", "hard"]:
             if name == "real":

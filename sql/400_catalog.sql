@@ -30,7 +30,8 @@ CREATE TYPE lore._collection AS (
     searched       text,                    -- kind of the vector index that a search can use; exact where none is valid
     built_rows     bigint,                  -- chunks when it was built
     tuning         jsonb,                   -- what lore.tune found
-    effort         integer                  -- of the vector index in this search; NULL is the tuned or the default one
+    effort         integer,                 -- of the vector index in this search; NULL is the tuned or the default one
+    narrowed       text                     -- SQL condition on a document d that this search's filter implies and an index serves
 );
 
 COMMENT ON TYPE lore._collection IS 'A collection: its row in the catalog and the names of its tables.';
@@ -91,7 +92,7 @@ BEGIN
     SELECT c.id, c.name, c.model, c.fingerprint, c.dimensions, c.language, c.chunk_strategy, c.chunk_size, c.chunk_overlap, c.keyword,
            format('lore_data.%I', c.name || '_documents'), format('lore_data.%I', c.name || '_chunks'),
            format('lore_data.keyword_%s', c.id), s.vector, s.pg_textsearch, c.index_kind, c.metric, c.filterable,
-           'lore_data.vector_' || v.collection_id || '_' || v.number, CASE WHEN i.indisvalid THEN v.kind ELSE 'exact' END, v.built_rows, v.tuning, NULL
+           'lore_data.vector_' || v.collection_id || '_' || v.number, CASE WHEN i.indisvalid THEN v.kind ELSE 'exact' END, v.built_rows, v.tuning, NULL, NULL
     INTO opened
     FROM lore_data.collections AS c
     LEFT JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id

@@ -50,14 +50,14 @@ AS $$ SELECT concat_ws(E'\n', nullif(prefix, ''), content) $$;
 COMMENT ON FUNCTION lore._search_text(text, text) IS 'The text of a chunk that is embedded and indexed.';
 
 CREATE FUNCTION lore._weight(
-    stage text                              -- vector, keyword or rerank
+    stage text                              -- vector, keyword, wording or rerank
 ) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT CASE stage WHEN 'vector' THEN 1.0 WHEN 'keyword' THEN 1.0 WHEN 'rerank' THEN 1.0 END $$;
+AS $$ SELECT CASE stage WHEN 'vector' THEN 1.0 WHEN 'keyword' THEN 0.5 WHEN 'wording' THEN 0.5 WHEN 'rerank' THEN 1.0 END $$;
 
 COMMENT ON FUNCTION lore._weight(text) IS
-    'Weight of a stage''s normalised score: of the two arms in the fusion, of the reranker beside the result of the stages before it.';
+    'Weight of a stage''s normalised score: of the arms and of the wording in the fusion, of the reranker beside the result of the stages before it.';
 
 CREATE FUNCTION lore._support(
     part text                               -- weight, chunks or missing

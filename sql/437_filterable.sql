@@ -12,6 +12,8 @@ DECLARE
     c     lore._collection := collection;
     name  text := format('filter_%s_1', c.id);
     field text;
+    place bigint;
+    old   regclass;
 BEGIN
     IF fields IS NULL OR array_ndims(fields) > 1 OR cardinality(fields) > 32 OR array_position(fields, NULL) IS NOT NULL THEN
         PERFORM lore._raise('LO103', 'filterable is not an array of up to 32 names of fields', 'Pass fields of the metadata: filterable => ''{section,year}''.');
@@ -22,14 +24,41 @@ BEGIN
     IF fields <> '{}' AND to_regclass('lore_data.' || name) IS NULL THEN
         -- One index serves equality on every field, at any depth and inside arrays; its entries are hashes of path and value.
         EXECUTE format('CREATE INDEX %I ON %s USING gin (metadata jsonb_path_ops) WITH (fastupdate = off)', name, c.documents);
-    ELSIF fields = '{}' THEN
-        EXECUTE format('DROP INDEX IF EXISTS lore_data.%I', name);
     END IF;
+    FOR old IN SELECT i.indexrelid FROM pg_index AS i JOIN pg_class AS r ON r.oid = i.indexrelid
+               WHERE i.indrelid = c.documents::regclass AND r.relname LIKE 'filter\_%' AND (fields = '{}' OR r.relname <> name) LOOP
+        EXECUTE format('DROP INDEX %s', old);
+    END LOOP;
+    -- Ranges of numbers, on fields at the top. Texts are ordered otherwise by an index than by a filter.
+    FOR field, place IN SELECT f.field, f.place FROM unnest(fields) WITH ORDINALITY AS f(field, place) WHERE f.field !~ '\.' LOOP
+        EXECUTE format('CREATE INDEX filter_%s_%s ON %s ((metadata -> %L))', c.id, place + 1, c.documents, field);
+    END LOOP;
     UPDATE lore_data.collections AS n SET filterable = fields WHERE n.id = c.id;
 END
 $$;
 
 COMMENT ON FUNCTION lore._set_filterable(lore._collection, text[]) IS 'Makes or drops the indexes of a collection''s filters. Raises LO103, LO104 for what is no field.';
 
+CREATE FUNCTION lore._narrowed(
+    filterable text[],
+    filter     jsonb
+) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- What a range of numbers implies. jsonb orders text, numbers, true, arrays that hold something, objects: an array may hold a
+    -- number that is in the range, so all that come after true are let through. Only numbers enter the SQL, and quoted.
+    SELECT string_agg(format('(%s OR (d.metadata -> %L) > ''true'')', f.bounds, f.key), ' AND ' ORDER BY f.key)
+    FROM (SELECT e.key, string_agg(format('(d.metadata -> %L) %s %L::jsonb', e.key, o.operator, e.value ->> o.name), ' AND ' ORDER BY o.name) AS bounds
+          FROM jsonb_each(filter) AS e,
+               (VALUES ('$gt', '>'), ('$gte', '>='), ('$lt', '<'), ('$lte', '<=')) AS o(name, operator)
+          WHERE e.key = ANY (filterable) AND e.key !~ '\.' AND jsonb_typeof(e.value) = 'object' AND jsonb_typeof(e.value -> o.name) = 'number'
+          GROUP BY e.key) AS f
+$$;
+
+COMMENT ON FUNCTION lore._narrowed(text[], jsonb) IS 'SQL condition on a document d that a filter implies and that an index of a filterable field serves; NULL for none.';
+
+REVOKE ALL ON FUNCTION lore._narrowed(text[], jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._narrowed(text[], jsonb) TO lore_reader;
 REVOKE ALL ON FUNCTION lore._set_filterable(lore._collection, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._set_filterable(lore._collection, text[]) TO lore_admin;

@@ -23,7 +23,8 @@ DECLARE
 BEGIN
     IF kind.kind IS NULL THEN
         RETURN ARRAY[format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding\n)', embedding)]
-            || CASE WHEN passing IS NOT NULL THEN format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents, passing) END
+            || CASE WHEN passing IS NOT NULL THEN format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents,
+                concat_ws(' AND ', passing, c.narrowed)) END
             || format($sql$vector_arm AS MATERIALIZED (
     SELECT c.id, %s AS distance%s
     FROM %s AS c%s

@@ -11,7 +11,8 @@ CREATE FUNCTION lore._search_statement(
     mode         text,
     rerank       text,                      -- alias, or NULL for none
     candidates   integer,
-    per_document integer
+    per_document integer,
+    fusion       text DEFAULT 'score'       -- or rrf
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -54,11 +55,11 @@ BEGIN
         CASE mode WHEN 'vector' THEN 'NULL::double precision' WHEN 'keyword' THEN 'w.score' ELSE 'coalesce(w.score, 0)' END,
         concat_ws(' UNION ', CASE WHEN by_vec THEN 'SELECT id FROM vector_arm' END, CASE WHEN by_key THEN format('SELECT id FROM keyword_arm WHERE place <= %s', wide) END),
         c.chunks, c.documents, CASE WHEN by_key THEN E'\n    LEFT JOIN keyword_arm AS w ON w.id = c.id' ELSE '' END);
-    parts := parts || format($sql$fused AS MATERIALIZED (
-    SELECT *, %s AS fusion_score
-    FROM scored
-)$sql$, CASE mode WHEN 'hybrid' THEN format('%s * %s + %s * %s', lore._weight('vector'), format(z, 'vector_score'), lore._weight('keyword'), format(z, 'keyword_score'))
-             ELSE 'NULL::double precision' END);
+    IF mode = 'hybrid' THEN
+        parts := parts || lore._fused(c, query, fusion);
+    ELSE
+        parts := parts || E'fused AS MATERIALIZED (\n    SELECT *, NULL::double precision AS fusion_score\n    FROM scored\n)'::text;
+    END IF;
     IF mode = 'hybrid' THEN
         parts := parts || lore._supported(c);
     END IF;
@@ -103,8 +104,8 @@ LIMIT %7$s$sql$, array_to_string(parts, ', '), score, CASE WHEN rerank IS NULL T
 END
 $$;
 
-COMMENT ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer) IS
+COMMENT ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer, text) IS
     'The statement of a search: arms, fusion, reranking, limits. Made of public functions and tables that a reader may read.';
 
-REVOKE ALL ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer, text) TO lore_reader;

@@ -84,6 +84,8 @@ def command(
         if present is None:
             client.create_collection(name, model=model, language=language, if_not_exists=True)
         failed = not as_is and load(corpus, folder, name, present or {}, connections, dsn, as_json)
+        if present is None:
+            settle(client, name)
         with progress(as_json) as changed:
             chosen = dict(variants) or {"default": {}}
             rows = source.evaluate(corpus.queries, corpus.judgements, k=k, variants=chosen, progress=changed)
@@ -117,6 +119,15 @@ def load(
     if others := present.keys() - corpus.documents.keys():
         click.echo(f'Collection "{collection}" holds {len(others):,} documents that are not in {path}.', err=True)
     return bool(task.progress.failures)
+
+
+def settle(client: pglore.Client, collection: str) -> None:
+    """Do for a collection that was made what a server does in time: read statistics, build the index that it needs."""
+    from psycopg import sql
+
+    tables = [sql.Identifier("lore_data", f"{collection}_{part}") for part in ("documents", "chunks")]
+    client.connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(tables)))
+    client.connection.execute("SELECT FROM lore.maintain(%s)", [collection])
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from .output import line, print_table, stdout
 
 COLUMNS = ("stage", "ms", "rows", "index", "detail")
 BAR = 24  # characters of the longest bar
+INDEX = 30  # characters of the indexes' names that are shown
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -22,18 +23,20 @@ def show_stages(stages: Sequence[pglore.Stage]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = stdout()
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for name, width in (("stage", 9), ("ms", 8), ("", BAR), ("rows", 4), ("index", None), ("detail", None)):
-        right = name in ("ms", "rows")  # the widest cells give way first, by an ellipsis
-        table.add_column(name, justify="right" if right else "left", no_wrap=True, min_width=width)
+    for name in ("stage", "ms", "", "rows", "index", "detail"):
+        table.add_column(name, justify="right" if name in ("ms", "rows") else "left", no_wrap=True)
     longest = max((stage.ms for stage in stages if stage.stage != "total"), default=0)
+    indexes = max(len(line(stage.index or "", INDEX)) for stage in stages)
+    room = max(console.width - BAR - indexes - 36, 16)  # what the other columns leave for the detail
     for stage in stages:
         total = stage.stage == "total"
         drawn = "" if total or not longest else bar(stage.ms / longest)
         counted = "" if stage.rows is None else f"{stage.rows:,}"
-        cells = (stage.stage, f"{stage.ms:.2f}", Text(drawn, "cyan"), counted, Text(line(stage.index or "")))
-        table.add_row(*cells, Text(line(stage.detail or ""), "dim"), style="bold" if total else None)
-    stdout().print(table)
+        cells = (stage.stage, f"{stage.ms:.2f}", Text(drawn, "cyan"), counted, Text(line(stage.index or "", INDEX)))
+        table.add_row(*cells, Text(line(stage.detail or "", room), "dim"), style="bold" if total else None)
+    console.print(table)
 
 
 def bar(share: float) -> str:

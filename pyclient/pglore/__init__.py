@@ -50,6 +50,7 @@ from .models import Model, ModelSource
 from .parse import Parsed
 from .rerank import Ranked
 from .search import Hit
+from .search_all import HitOfAll
 
 __version__ = "0.1.0"
 
@@ -83,6 +84,7 @@ __all__ = [
     "Finding",
     "GoldenQuery",
     "Hit",
+    "HitOfAll",
     "HostBusy",
     "HostDown",
     "HostMetrics",

@@ -18,6 +18,7 @@ from .indexes import AsyncMaintain, Maintain
 from .models import AsyncModels, Models
 from .parse import AsyncParse, Parse
 from .rerank import AsyncRerank, Rerank
+from .search_all import AsyncSearchAll, SearchAll
 from .similarity import AsyncSimilarity, Similarity
 from .tokens import AsyncTokens, Tokens
 
@@ -39,7 +40,7 @@ def _notice(diagnostic: Diagnostic) -> None:
 
 class AsyncClient(
     AsyncEmbed, AsyncTokens, AsyncSimilarity, AsyncRerank, AsyncGenerate, AsyncChunks, AsyncParse,
-    AsyncModels, AsyncHost, AsyncDoctor, AsyncCollections, AsyncMaintain, AsyncGolden, AsyncEvaluations,
+    AsyncModels, AsyncHost, AsyncDoctor, AsyncCollections, AsyncMaintain, AsyncSearchAll, AsyncGolden, AsyncEvaluations,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 
@@ -72,7 +73,7 @@ class AsyncClient(
 
 class Client(
     Embed, Tokens, Similarity, Rerank, Generate, Chunks, Parse,
-    Models, Host, Doctor, Collections, Maintain, Golden, Evaluations,
+    Models, Host, Doctor, Collections, Maintain, SearchAll, Golden, Evaluations,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 

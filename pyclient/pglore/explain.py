@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .call import build, call
+from .call import build, call, text
 from .session import AsyncSession, Session
 
 
@@ -26,7 +26,7 @@ class AsyncExplain(AsyncSession):
 
     async def explain_search(
         self,
-        query: str,
+        query: str | None,
         *,
         k: int = 10,
         mode: str = "hybrid",
@@ -34,13 +34,14 @@ class AsyncExplain(AsyncSession):
         rerank: str | None = None,
         candidates: int | None = None,
         per_document: int | None = 1,
+        vector: Sequence[float] | None = None,
     ) -> list[Stage]:
         """The stages of `search` with the same arguments, in their order, measured; the last is their total.
 
         raises  as `search` does
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document}
+        options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
         statement = call("lore.explain_search", collection=self.name, query=query, **options)
         return [build(Stage, row) for row in await self._rows(statement)]
 
@@ -53,7 +54,7 @@ class Explain(Session):
 
     def explain_search(
         self,
-        query: str,
+        query: str | None,
         *,
         k: int = 10,
         mode: str = "hybrid",
@@ -61,12 +62,13 @@ class Explain(Session):
         rerank: str | None = None,
         candidates: int | None = None,
         per_document: int | None = 1,
+        vector: Sequence[float] | None = None,
     ) -> list[Stage]:
         """The stages of `search` with the same arguments, in their order, measured; the last is their total.
 
         raises  as `search` does
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document}
+        options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
         statement = call("lore.explain_search", collection=self.name, query=query, **options)
         return [build(Stage, row) for row in self._rows(statement)]

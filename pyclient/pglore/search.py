@@ -43,6 +43,9 @@ class AsyncSearch(AsyncSession):
         candidates: int | None = None,
         per_document: int | None = 1,
         vector: Sequence[float] | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        neighbours: int = 0,
     ) -> list[Hit]:
         """The k best chunks for a query, best first.
 
@@ -52,10 +55,14 @@ class AsyncSearch(AsyncSession):
         candidates    chunks that each arm offers to the fusion; None takes what suits
         per_document  most chunks of one document; None for no limit
         vector        of the query, where you have it; without a query text only vectors count
+        fusion        'score' or 'rrf', reciprocal ranks
+        diversity     0 to 1: how much a chunk loses for its likeness to those before it
+        neighbours    chunks before and behind each whose text is given with it
         raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, HostBusy
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
+        options |= {"fusion": fusion, "diversity": diversity, "neighbours": neighbours}
         statement = call("lore.search", collection=self.name, query=query, **options)
         return [build(Hit, row) for row in await self._rows(statement)]
 
@@ -70,10 +77,14 @@ class AsyncSearch(AsyncSession):
         candidates: int | None = None,
         per_document: int | None = 1,
         vector: Sequence[float] | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        neighbours: int = 0,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
+        options |= {"fusion": fusion, "diversity": diversity, "neighbours": neighbours}
         return first(await self._rows(call("lore.search_sql", collection=self.name, query=query, **options)))
 
 
@@ -94,6 +105,9 @@ class Search(Session):
         candidates: int | None = None,
         per_document: int | None = 1,
         vector: Sequence[float] | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        neighbours: int = 0,
     ) -> list[Hit]:
         """The k best chunks for a query, best first.
 
@@ -103,10 +117,14 @@ class Search(Session):
         candidates    chunks that each arm offers to the fusion; None takes what suits
         per_document  most chunks of one document; None for no limit
         vector        of the query, where you have it; without a query text only vectors count
+        fusion        'score' or 'rrf', reciprocal ranks
+        diversity     0 to 1: how much a chunk loses for its likeness to those before it
+        neighbours    chunks before and behind each whose text is given with it
         raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, HostBusy
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
+        options |= {"fusion": fusion, "diversity": diversity, "neighbours": neighbours}
         statement = call("lore.search", collection=self.name, query=query, **options)
         return [build(Hit, row) for row in self._rows(statement)]
 
@@ -121,8 +139,12 @@ class Search(Session):
         candidates: int | None = None,
         per_document: int | None = 1,
         vector: Sequence[float] | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        neighbours: int = 0,
     ) -> str:
         """The statement that `search` with the same arguments runs, to read, run and change. raises as `search` does"""
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
+        options |= {"fusion": fusion, "diversity": diversity, "neighbours": neighbours}
         return first(self._rows(call("lore.search_sql", collection=self.name, query=query, **options)))

@@ -47,6 +47,12 @@ def test_a_folder_is_loaded_evaluated_and_dropped(pglore, beir, db):
     assert db.execute("SELECT collection, judged FROM lore.evaluations").fetchall() == [("eval_tiny_set", 2)]
 
 
+def test_statistics_and_index_are_made_for_a_collection_that_was_made(pglore, beir, db):
+    pglore("eval", beir, "--keep")
+    rows = "SELECT reltuples FROM pg_class WHERE relname = 'eval_tiny_set_chunks'"
+    assert db.execute(rows).fetchone() == (3,)
+
+
 def test_variants_and_measures_are_columns_of_one_json_document(pglore, beir):
     variants = ["--variant", 'by vector={"mode": "vector"}', "--variant", "plain="]
     variants += ["--variant", 'x={"filter": {"a": 1}}']
@@ -181,5 +187,6 @@ def test_on_a_terminal_the_longest_stage_has_the_longest_bar(loaded, dsn):
     shown = os.read(ours, 65536).decode()
     os.close(ours)
     os.close(theirs)
-    bars = [line.count("█") for line in shown.splitlines()]
-    assert max(bars) == 24 and bars[-1] == 0
+    bars = {line.split()[0]: line.count("█") for line in shown.splitlines()[1:]}
+    assert [name for name in bars if name.isalpha()] == ["plan", "embed", "vector", "keyword", "fusion", "documents"]
+    assert max(bars.values()) == 24 and list(bars.values())[-1] == 0

@@ -82,6 +82,19 @@ def test_search_filters_and_reranks(pages):
     assert all(hit.rerank_score is not None for hit in hits)
 
 
+def test_search_takes_fusion_diversity_and_neighbours(pages):
+    hits = pages.search("storage", k=2, fusion="rrf", diversity=0.5, neighbours=1)
+    assert len(hits) == 2 and "fusion_score" in pages.search_sql("storage", fusion="rrf")
+    with pytest.raises(pglore.BadArgument):
+        pages.search("storage", diversity=2)
+
+
+def test_several_collections_are_searched_at_once(lore, pages):
+    lore.create_collection("notes").add("cats", "Cats purr when they are content.")
+    hits = lore.search_all(["pages", "notes"], "purring cats", k=2)
+    assert isinstance(hits[0], pglore.HitOfAll) and hits[0].collection == "notes" and len(hits) == 2
+
+
 def test_a_bad_filter_raises_bad_filter_with_a_hint(pages):
     with pytest.raises(pglore.BadFilter) as caught:
         pages.search("storage", filter={"year": {"$near": 2021}})

@@ -72,8 +72,10 @@ def test_only_the_notice_of_progress_is_taken_for_it():
     assert seen == [(3, 40)] and not hasattr(connection, "handler")
 
 
-def test_explaining_a_search_gives_its_stages(pages):
+def test_explaining_a_search_gives_its_stages(lore, pages):
     stages = pages.explain_search("reclaim storage", k=2, rerank="default")
     assert [stage.stage for stage in stages][-3:] == ["rerank", "documents", "total"]
     assert isinstance(stages[0], pglore.Stage)
     assert stages[-1].rows == 2 and stages[-1].ms > 0
+    given = pages.explain_search(None, vector=lore.embed("reclaim storage", input_type="query"))
+    assert [stage.stage for stage in given] == ["plan", "embed", "vector", "documents", "total"]

@@ -1,0 +1,84 @@
+"""Finding the chunks of several collections that answer a query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .call import build, call
+from .session import AsyncSession, Session
+
+
+@dataclass(frozen=True, slots=True)
+class HitOfAll:
+    """A chunk found, and the collection that holds it."""
+
+    rank: int
+    collection: str
+    key: str
+    chunk_id: int
+    ordinal: int
+    heading: str | None
+    content: str
+    span: tuple[int, int]
+    metadata: dict[str, Any]
+    score: float
+    vector_score: float | None
+    keyword_score: float | None
+    rerank_score: float | None
+
+
+class AsyncSearchAll(AsyncSession):
+    async def search_all(
+        self,
+        collections: Sequence[str],
+        query: str,
+        *,
+        k: int = 10,
+        mode: str = "hybrid",
+        filter: Mapping[str, Any] | None = None,
+        rerank: str | None = None,
+        candidates: int | None = None,
+        per_document: int | None = 1,
+    ) -> list[HitOfAll]:
+        """The k best chunks of several collections of one model, best first.
+
+        mode          'hybrid', 'vector' or 'keyword'
+        filter        on the metadata: {"year": {"$gte": 2020}}
+        rerank        alias of a reranker, or 'default'
+        raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, HostBusy
+        """
+        options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
+        options |= {"candidates": candidates, "per_document": per_document}
+        statement = call("lore.search_all", collections=list(collections), query=query, **options)
+        return [build(HitOfAll, row) for row in await self._rows(statement)]
+
+
+# Below: the same without async, written by `python pyclient/derive.py`.
+
+
+class SearchAll(Session):
+    def search_all(
+        self,
+        collections: Sequence[str],
+        query: str,
+        *,
+        k: int = 10,
+        mode: str = "hybrid",
+        filter: Mapping[str, Any] | None = None,
+        rerank: str | None = None,
+        candidates: int | None = None,
+        per_document: int | None = 1,
+    ) -> list[HitOfAll]:
+        """The k best chunks of several collections of one model, best first.
+
+        mode          'hybrid', 'vector' or 'keyword'
+        filter        on the metadata: {"year": {"$gte": 2020}}
+        rerank        alias of a reranker, or 'default'
+        raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, HostBusy
+        """
+        options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
+        options |= {"candidates": candidates, "per_document": per_document}
+        statement = call("lore.search_all", collections=list(collections), query=query, **options)
+        return [build(HitOfAll, row) for row in self._rows(statement)]

@@ -1,0 +1,51 @@
+-- 508_fusion.sql: one score from those of the arms and of the wording. Needs 405_defaults, 507_wording.
+
+CREATE FUNCTION lore._normalised(
+    score text                              -- SQL expression
+) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT format('coalesce((%1$s - avg(%1$s) OVER ()) / nullif(stddev_pop(%1$s) OVER (), 0), 0)', score) $$;
+
+COMMENT ON FUNCTION lore._normalised(text) IS 'SQL of a score less its mean, over its standard deviation; 0 where all are equal, and where it is not known.';
+
+CREATE FUNCTION lore._fused(
+    collection lore._collection,
+    query      text,                        -- SQL expression of the query's text
+    fusion     text                         -- score or rrf
+) RETURNS text
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- The wording is looked at where the two arms together rank best; elsewhere it counts as the least that was seen.
+    SELECT CASE fusion WHEN 'rrf' THEN format($sql$fused AS MATERIALIZED (
+    SELECT *, %1$s::double precision / (60 + rank() OVER (ORDER BY vector_score DESC))
+        + CASE WHEN keyword_score > 0 THEN %2$s::double precision / (60 + rank() OVER (ORDER BY keyword_score DESC)) ELSE 0 END AS fusion_score
+    FROM scored
+)$sql$, lore._weight('vector'), lore._weight('keyword') + lore._weight('wording'))
+    ELSE format($sql$armed AS MATERIALIZED (
+    SELECT *, %1$s AS by_vector, %2$s AS by_keyword
+    FROM scored
+), likely AS MATERIALIZED (
+    SELECT a.id, concat_ws(E'\n', d.metadata ->> 'title', c.heading, c.content) AS text
+    FROM (SELECT id, document_id FROM armed ORDER BY by_vector + by_keyword DESC, key, ordinal LIMIT 100) AS a
+    JOIN %3$s AS c USING (id)
+    JOIN %4$s AS d ON d.id = a.document_id
+), worded AS MATERIALIZED (
+    SELECT w.id, %5$s AS by_wording
+    FROM (SELECT array_agg(id ORDER BY id) AS ids, array_agg(text ORDER BY id) AS texts FROM likely) AS l,
+         unnest(l.ids, lore.wording_scores(%6$L, %7$s, l.texts)) AS w(id, score)
+), fused AS MATERIALIZED (
+    SELECT a.id, a.document_id, a.key, a.ordinal, a.vector_score, a.keyword_score,
+           %8$s * a.by_vector + %9$s * a.by_keyword + %10$s * coalesce(w.by_wording, min(w.by_wording) OVER ()) AS fusion_score
+    FROM armed AS a
+    LEFT JOIN worded AS w USING (id)
+)$sql$, lore._normalised('vector_score'), lore._normalised('keyword_score'), (collection).chunks, (collection).documents, lore._normalised('w.score'),
+        (collection).name, query, lore._weight('vector'), lore._weight('keyword'), lore._weight('wording')) END
+$$;
+
+COMMENT ON FUNCTION lore._fused(lore._collection, text, text) IS
+    'The scored candidates with the sum of their normalised scores: of the vector arm, of the keyword arm, and of the wording. rrf: the sum of 1 / (60 + rank) in the two arms (Cormack, Clarke and Büttcher 2009).';
+
+REVOKE ALL ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text, text) TO lore_reader;

@@ -1,0 +1,68 @@
+"""Filterable fields: their indexes serve filters, and change what no filter means."""
+
+import json
+
+from .test_filter import matches
+from .vectors import points, vector_of
+
+VALUES = [
+    1, 2, 2.5, 3, -1, 10**20, "2", "b", "", True, False, None, [], [1], [1, 9], ["2", 2], [[2]], [True],
+    {"a": 2}, [{"a": 2}], [None],
+]  # fmt: skip
+FILTERS = [
+    {"year": {"$gt": 2}}, {"year": {"$gte": 2}}, {"year": {"$lt": 2}}, {"year": {"$lte": 2, "$gt": -5}},
+    {"year": {"$gte": 2, "$lte": 2}}, {"year": {"$lt": 3, "$ne": 1}}, {"year": 2}, {"year": "2"},
+    {"year": {"$in": [1, None]}},
+    {"year": {"$gt": "a"}}, {"year": {"$lt": 2}, "other": {"$gte": 1}}, {"$not": {"year": {"$lt": 2}}},
+    {"year": {"$not": {"$lt": 2}}}, {"$or": [{"year": {"$gt": 2}}, {"other": 1}]}, {"year.a": {"$gte": 2}},
+    {"year.a": 2},
+    {"year": {"$gt": 1, "$lt": "b"}}, {"year": {"$exists": False}}, {"year": {"$nin": [1]}},
+]  # fmt: skip
+
+
+def test_an_index_changes_no_filter(db):
+    documents = [{"year": value, "other": place % 3} for place, value in enumerate(VALUES)] + [{"other": 1}, {}]
+    for name, fields in [("plain", []), ("indexed", ["year", "other", "year.a"])]:
+        db.execute("SELECT lore.create_collection(%s, keyword => 'tsvector', filterable => %s)", [name, fields])
+        db.execute(
+            "SELECT lore.add_many(%s, %s, %s, %s::jsonb[])",
+            [
+                name,
+                [str(place) for place in range(len(documents))],
+                ["A pump."] * len(documents),
+                [json.dumps(document) for document in documents],
+            ],
+        )
+    db.execute("SET enable_seqscan = off")  # so that the indexes are used on few rows
+    for filter in FILTERS:
+        expected = {str(place) for place, document in enumerate(documents) if matches(document, filter)}
+        for name in ("plain", "indexed"):
+            rows = db.execute(
+                "SELECT key FROM lore.search(%s, 'pump', mode => 'vector', k => 100, filter => %s)",
+                [name, json.dumps(filter)],
+            ).fetchall()
+            assert {key for (key,) in rows} == expected, (name, filter)
+
+
+def test_equality_and_ranges_of_numbers_use_the_indexes(db):
+    points(db, rows=4000)
+    vector = vector_of(db, "k1")
+    plans = {}
+    for filter in ('{"part": 5}', '{"part": {"$gte": 98}}', '{"part": {"$gte": 3, "$lt": 4}}'):
+        statement = db.execute(
+            "SELECT lore.search_sql('points', NULL, filter => %s, vector => %s::vector)", [filter, vector]
+        ).fetchone()[0]
+        plans[filter] = "\n".join(row[0] for row in db.execute(b"EXPLAIN " + statement.encode()).fetchall())
+    assert "filter_1_1" in plans['{"part": 5}']
+    assert "filter_1_2" in plans['{"part": {"$gte": 98}}'] and "filter_1_2" in plans['{"part": {"$gte": 3, "$lt": 4}}']
+
+
+def test_what_is_no_field_is_refused(db, fails):
+    for fields in (["$or"], [""], ["a..b"], [None], ["x"] * 33):
+        assert fails("SELECT lore.create_collection('c', filterable => %s)", [fields]) in ("LO103", "LO104")
+    hostile = ["it's", 'x"y', "%s", "a b", "; DROP TABLE x", "\\"]
+    db.execute("SELECT lore.create_collection('c', filterable => %s)", [hostile])
+    db.execute("SELECT lore.add('c', 'k', 'text', %s)", [json.dumps(dict.fromkeys(hostile, 3))])
+    for field in hostile:
+        filter = json.dumps({field: {"$gt": 2}})
+        assert db.execute("SELECT key FROM lore.search('c', 'text', filter => %s)", [filter]).fetchall() == [("k",)]

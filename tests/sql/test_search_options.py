@@ -1,0 +1,70 @@
+"""Search's further arguments: reciprocal ranks, diversity, neighbours; alone and printed."""
+
+import pytest
+
+from .test_search import keys, search
+
+
+def test_reciprocal_ranks_add_up_over_the_arms(db, manual):
+    rows = search(db, "backup of a database", fusion="rrf", per_document=None)
+    by_vector = sorted((row[5] for row in rows), reverse=True)
+    by_words = sorted((row[6] for row in rows), reverse=True)
+    for row in rows:
+        expected = 1 / (61 + by_vector.index(row[5])) + (1 / (61 + by_words.index(row[6])) if row[6] > 0 else 0)
+        assert row[7] == pytest.approx(expected)
+    assert keys(rows)[0] == "backup"
+
+
+def test_diversity_puts_something_else_before_the_same_again(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
+    db.execute(
+        "SELECT lore.add_many('manual', '{a,b,c,d}', ARRAY['Cats purr when they are content.', "
+        "'Cats purr when they are content!', 'A cat that purrs can also be in pain.', 'Bread is baked at night.'])"
+    )
+    assert keys(search(db, "why do cats purr when content", k=3)) == ["a", "b", "c"]
+    assert keys(search(db, "why do cats purr when content", k=3, diversity=0.8))[:2] in (["a", "c"], ["a", "d"])
+    assert keys(search(db, "why do cats purr", k=2, diversity=0)) == keys(search(db, "why do cats purr", k=2))
+    assert len(set(keys(search(db, "why do cats purr", k=4, diversity=1)))) == 4
+    assert search(db, "cats", diversity=0.5, filter={"absent": 1}) == []
+
+
+def test_neighbours_bring_the_text_around_a_chunk(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s, chunk_size => 16)", [keyword])
+    lines = [f"Line {i} tells of {thing} and of nothing else at all." for i, thing in enumerate(
+        ("bread", "cats", "rivers", "wars", "stars"))]  # fmt: skip
+    text = "\n\n".join(lines)
+    db.execute("SELECT lore.add('manual', 'k', %s)", [text])
+    found = "SELECT content, lower(span), upper(span), ordinal FROM lore.search('manual', 'rivers', neighbours => %s)"
+    alone = db.execute(found, [0]).fetchone()
+    assert "rivers" in alone[0] and "wars" not in alone[0]
+    wide = db.execute(found, [1]).fetchone()
+    assert "cats" in wide[0] and "wars" in wide[0] and "stars" not in wide[0]
+    assert wide[0] == text[wide[1] : wide[2]] and wide[3] == alone[3]
+    assert db.execute(found, [100]).fetchone()[0] == text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ", fusion => 'rrf'",
+        ", diversity => 0.4, k => 3",
+        ", neighbours => 2",
+        ", diversity => 1, neighbours => 1, mode => 'vector', k => 2",
+        ", diversity => 0.2, rerank => 'default', mode => 'keyword'",
+    ],
+)
+def test_the_printed_statement_gives_the_same_rows_to_a_reader(db, manual, role, connect, arguments):
+    query = 'what\'s "the" $1 of a %s database \\?'
+    statement = db.execute(f"SELECT lore.search_sql('manual', %s{arguments})", [query]).fetchone()[0]
+    reader = connect(user=role("lore_reader"))
+    reader.execute("SET search_path = pg_temp")
+    expected = db.execute(f"SELECT * FROM lore.search('manual', %s{arguments})", [query]).fetchall()
+    assert reader.execute(statement.encode()).fetchall() == expected and expected
+
+
+def test_arguments_out_of_range_are_refused(db, manual, fails):
+    for call in (
+        "fusion => 'sum'", "fusion => NULL", "diversity => -0.1", "diversity => 2", "diversity => 'NaN'",
+        "neighbours => -1", "neighbours => 101", "neighbours => NULL", "fusion => ''' || x'",
+    ):  # fmt: skip
+        assert fails(f"SELECT lore.search('manual', 'q', {call})") == "LO103"
