@@ -41,25 +41,8 @@ CREATE FUNCTION lore._wording(
 LANGUAGE plpython3u STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $python$
-    import math, re
-    # In bytes, which is quicker: what is no letter, digit or "_" in ASCII, and the punctuation of U+00A0 and U+2000 on.
-    plain = bytes(c if c >= 128 or chr(c).isalnum() or c == 95 else 32 for c in range(256))
-    odd = re.compile(rb'\xc2[\xa0-\xbf]|\xe2[\x80\x81].|\xe3\x80[\x80-\x91]', re.S)
-    parts = [odd.sub(b' ', text.lower().encode()).translate(plain).decode().split() for text in texts]
-    lines = [' ' + ' '.join(part) + ' ' for part in parts]
-    held = [set(part) for part in parts]
-    here = [[word in one for one in held] for word in words]
-    known = [weight if weight is not None else math.log(1 + (len(lines) - sum(row) + 0.5) / (sum(row) + 0.5)) for weight, row in zip(weights, here)]
-    scores = [0.0] * len(lines)
-    for i, word in enumerate(words):
-        for n, line in enumerate(lines):
-            if here[i][n]:
-                scores[n] += known[i]
-                if i and here[i - 1][n] and f' {words[i - 1]} {word} ' in line:
-                    scores[n] += (known[i - 1] + known[i]) / 2
-                    if i > 1 and here[i - 2][n] and f' {words[i - 2]} {words[i - 1]} {word} ' in line:
-                        scores[n] += (known[i - 2] + known[i - 1] + known[i]) / 3
-    return scores
+    if 'lore @VERSION@' not in GD: plpy.execute('SELECT lore._load()')
+    return GD['lore @VERSION@'].wording(words, weights, texts)
 $python$;
 
 COMMENT ON FUNCTION lore._wording(text[], double precision[], text[]) IS
