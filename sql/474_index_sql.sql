@@ -1,41 +1,4 @@
--- 474_index_sql.sql: the statements that build a vector index. Needs 472_index_estimate.
-
-CREATE FUNCTION lore._index_options(
-    kind    text,
-    rows    bigint,
-    options jsonb
-) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    allowed jsonb := CASE kind                -- name: smallest and largest value
-        WHEN 'hnsw' THEN '{"m": [2, 100], "ef_construction": [4, 1000]}' WHEN 'hnsw_bit' THEN '{"m": [2, 100], "ef_construction": [4, 1000]}'
-        WHEN 'ivfflat' THEN '{"lists": [1, 32768]}' WHEN 'vchordrq' THEN '{"lists": [1, 160000]}'
-        WHEN 'diskann' THEN '{"num_neighbors": [10, 1000], "search_list_size": [10, 1000], "num_bits_per_dimension": [1, 32]}' ELSE '{}' END;
-    o       record;
-    given   jsonb := CASE WHEN kind IN ('ivfflat', 'vchordrq') THEN jsonb_build_object('lists', lore._lists(rows)) ELSE '{}' END || options;
-BEGIN
-    IF jsonb_typeof(options) <> 'object' THEN
-        PERFORM lore._raise('LO103', 'options is not a JSON object', 'Pass options such as {"m": 16}.');
-    END IF;
-    FOR o IN SELECT g.key, g.value, allowed -> g.key AS range FROM jsonb_each(options) AS g LOOP
-        -- Two comparisons in a CASE: a text must not be read as a number.
-        IF NOT coalesce(CASE WHEN jsonb_typeof(o.value) = 'number' AND o.value::text ~ '^\d{1,7}$'
-                             THEN o.value::integer BETWEEN (o.range ->> 0)::integer AND (o.range ->> 1)::integer END, false) THEN
-            PERFORM lore._raise('LO103', format('%s cannot be an option of %s: %s', left(o.key, 60), kind, left(o.value::text, 60)),
-                coalesce((SELECT 'Options: ' || string_agg(format('%s, %s to %s', a.key, a.value ->> 0, a.value ->> 1), '; ' ORDER BY a.key)
-                          FROM jsonb_each(allowed) AS a), kind || ' takes no options.'));
-        END IF;
-    END LOOP;
-    IF kind = 'vchordrq' THEN  -- its options are one text, in TOML
-        RETURN format(' WITH (options = %L)', format(E'residual_quantization = %s\n[build.internal]\nlists = [%s]\n', CASE WHEN rows > 1000000 THEN 'true' ELSE 'false' END, given ->> 'lists'));
-    END IF;
-    RETURN coalesce((SELECT ' WITH (' || string_agg(format('%I = %s', g.key, g.value), ', ' ORDER BY g.key) || ')' FROM jsonb_each(given) AS g), '');
-END
-$$;
-
-COMMENT ON FUNCTION lore._index_options(text, bigint, jsonb) IS 'The WITH clause of an index. Raises LO103 for an option that the kind does not take.';
+-- 474_index_sql.sql: the statements that build a vector index. Needs 473_index_options.
 
 CREATE FUNCTION lore._require_kind(
     collection lore._collection,
@@ -145,7 +108,7 @@ $$;
 COMMENT ON FUNCTION lore.index_sql(text, text, jsonb) IS
     'The statements that build the vector index of a collection while others read and write: run them in order, each on its own, outside a transaction. `pglore index` does that and shows the progress. Raises LO103 unknown kind or option, LO203 unknown collection, LO206 missing extension.';
 
-REVOKE ALL ON FUNCTION lore._index_options(text, bigint, jsonb), lore._require_kind(lore._collection, text, bigint), lore._require_extension(text),
+REVOKE ALL ON FUNCTION lore._require_kind(lore._collection, text, bigint), lore._require_extension(text),
     lore._index_statements(lore._collection, text, jsonb, boolean), lore.index_sql(text, text, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._index_options(text, bigint, jsonb), lore._require_kind(lore._collection, text, bigint), lore._require_extension(text),
+GRANT EXECUTE ON FUNCTION lore._require_kind(lore._collection, text, bigint), lore._require_extension(text),
     lore._index_statements(lore._collection, text, jsonb, boolean), lore.index_sql(text, text, jsonb) TO lore_reader;

@@ -1,12 +1,13 @@
 """The backend's side of the model host: standard library only, Python 3.9 or later, always cancellable.
 
-PL/Python functions call embed() and host(). Both return errors as data ({"code", "message", "hint"}): an error
-raised inside PL/Python would carry a Python traceback, so the SQL wrappers raise it instead.
+PL/Python functions call embed(), host() and wording(). Errors are returned as data ({"code", "message", "hint"}): an
+error raised inside PL/Python would carry a Python traceback, so the SQL wrappers raise it instead.
 Nothing that comes from rows or depends on the user is kept between calls: the session outlives SET ROLE.
 """
 
 from .calls import embed, host
+from .wording import wording
 
 VERSION = "0.1.0"
 
-__all__ = ["VERSION", "embed", "host"]
+__all__ = ["VERSION", "embed", "host", "wording"]

@@ -9,8 +9,7 @@ import pytest
 SECURITY_DEFINERS = {"_load", "_rebuild_keyword_index"}
 # Functions that only name others, in a hint or in a statement that they return as text, and run none of them.
 NAMING_ONLY = {"_open", "_require_document", "_search_statement", "_doctor_server", "_doctor_indexes"}
-PYTHON_FUNCTIONS = {"_load", "_embed", "_host", "_admin"}
-PURE_PYTHON = {"_wording"}  # arithmetic on its arguments, which reaches nothing
+PYTHON_FUNCTIONS = {"_load", "_embed", "_host", "_admin", "_wording"}
 SEARCH_PATH = "search_path=pg_catalog, pg_temp"
 
 MEMBERS = """
@@ -103,9 +102,8 @@ def test_all_that_reaches_python_is_parallel_unsafe(db, functions):
 
 def test_only_the_bridge_is_python_and_its_bodies_are_short(functions):
     python = [f for f in functions if f["language"] == "plpython3u"]
-    assert {f["name"] for f in python} == PYTHON_FUNCTIONS | PURE_PYTHON
-    short = [f for f in python if f["name"] not in PURE_PYTHON]
-    assert [f["signature"] for f in short if len(f["source"].strip().splitlines()) > 5] == []
+    assert {f["name"] for f in python} == PYTHON_FUNCTIONS
+    assert [f["signature"] for f in python if len(f["source"].strip().splitlines()) > 5] == []
 
 
 def test_few_functions_run_with_their_owners_rights(functions):
