@@ -22,7 +22,10 @@ CREATE FUNCTION lore.explain_search(
     rerank       text DEFAULT NULL,
     candidates   integer DEFAULT NULL,
     per_document integer DEFAULT 1,
-    vector       vector DEFAULT NULL
+    vector       vector DEFAULT NULL,
+    fusion       text DEFAULT 'score',
+    diversity    double precision DEFAULT NULL,
+    neighbours   integer DEFAULT 0
 ) RETURNS TABLE (stage text, ms double precision, rows bigint, index text, detail text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 8
 SET search_path = pg_catalog, pg_temp
@@ -40,7 +43,7 @@ BEGIN
     IF $2 IS NULL AND $9 IS NULL THEN
         RETURN;
     END IF;
-    statement := lore.search_sql($1, $2, $3, $4, $5, $6, $7, $8, $9);
+    statement := lore.search_sql($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
     planned := extract(epoch FROM clock_timestamp() - started) * 1000;
     before := lore._index_scans(c);
     EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON) ' || statement INTO plan;
@@ -60,8 +63,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector) IS
+COMMENT ON FUNCTION lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer) IS
     'Runs the statement of lore.search with the same arguments, and tells where its time went, stage by stage: ms without the stages before it, rows that it hands on, indexes that it scanned, and its plan from the last step to the first. NULL query without a vector gives no rows. Raises what lore.search raises.';
 
-REVOKE ALL ON FUNCTION lore._index_scans(lore._collection), lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._index_scans(lore._collection), lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._index_scans(lore._collection),
+    lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._index_scans(lore._collection),
+    lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer) TO lore_reader;

@@ -35,6 +35,9 @@ class AsyncExplain(AsyncSession):
         candidates: int | None = None,
         per_document: int | None = 1,
         vector: Sequence[float] | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        neighbours: int = 0,
     ) -> list[Stage]:
         """The stages of `search` with the same arguments, in their order, measured; the last is their total.
 
@@ -42,6 +45,7 @@ class AsyncExplain(AsyncSession):
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
+        options |= {"fusion": fusion, "diversity": diversity, "neighbours": neighbours}
         statement = call("lore.explain_search", collection=self.name, query=query, **options)
         return [build(Stage, row) for row in await self._rows(statement)]
 
@@ -63,6 +67,9 @@ class Explain(Session):
         candidates: int | None = None,
         per_document: int | None = 1,
         vector: Sequence[float] | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        neighbours: int = 0,
     ) -> list[Stage]:
         """The stages of `search` with the same arguments, in their order, measured; the last is their total.
 
@@ -70,5 +77,6 @@ class Explain(Session):
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document, "vector": text(vector)}
+        options |= {"fusion": fusion, "diversity": diversity, "neighbours": neighbours}
         statement = call("lore.explain_search", collection=self.name, query=query, **options)
         return [build(Stage, row) for row in self._rows(statement)]

@@ -9,7 +9,14 @@ from pglore_cli.main import COMMANDS
 
 ERRCODES = Path(__file__).resolve().parents[2] / "sql" / "errcodes.txt"
 LISTED = [[cell.strip() for cell in line.split("|")] for line in ERRCODES.read_text().splitlines() if line[:2] == "LO"]
-ARGUMENTS = {"host": ["status"], "ask": ["why?"], "search": ["why"], "drop": ["pages", "--yes"], "ingest": ["."]}
+ARGUMENTS = {
+    "host": ["status"],
+    "index": ["pages"],
+    "ask": ["why?"],
+    "search": ["why"],
+    "drop": ["pages", "--yes"],
+    "ingest": ["."],
+}
 
 
 def break_doctor(db, code: str) -> None:
@@ -37,7 +44,8 @@ def test_with_json_an_error_is_json_on_standard_error(pglore, db):
     }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+# `eval` reads its folder before it connects.
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command != "eval"])
 def test_a_server_that_is_not_there_is_told_with_a_hint(start, command):
     process = start(command, *ARGUMENTS.get(command, []), PGLORE_DSN="host=/nowhere dbname=x")
     out, err = process.communicate(timeout=60)

@@ -229,7 +229,7 @@ def test_files_that_change_before_they_are_converted_are_refused(tmp_path):
     tiny.change(found.folder / "config.json", layer_norm_eps=1e-5)
     with pytest.raises(HostError) as caught:
         started(found, tmp_path / "cache", "openvino")
-    assert caught.value.code == "LO204" and "registered" in caught.value.message
+    assert caught.value.code == "LO204" and "changed" in caught.value.message
 
 
 SHORT = """
