@@ -30,6 +30,7 @@ CREATE TYPE lore._collection AS (
     searched       text,                    -- kind of the vector index that a search can use; exact where none is valid
     built_rows     bigint,                  -- chunks when it was built
     tuning         jsonb,                   -- what lore.tune found
+    guarded        boolean,                 -- row-level security hides documents from some
     effort         integer,                 -- of the vector index in this search; NULL is the tuned or the default one
     narrowed       text                     -- SQL condition on a document d that this search's filter implies and an index serves
 );
@@ -92,7 +93,8 @@ BEGIN
     SELECT c.id, c.name, c.model, c.fingerprint, c.dimensions, c.language, c.chunk_strategy, c.chunk_size, c.chunk_overlap, c.keyword,
            format('lore_data.%I', c.name || '_documents'), format('lore_data.%I', c.name || '_chunks'),
            format('lore_data.keyword_%s', c.id), s.vector, s.pg_textsearch, c.index_kind, c.metric, c.filterable,
-           'lore_data.vector_' || v.collection_id || '_' || v.number, CASE WHEN i.indisvalid THEN v.kind ELSE 'exact' END, v.built_rows, v.tuning, NULL, NULL
+           'lore_data.vector_' || v.collection_id || '_' || v.number, CASE WHEN i.indisvalid THEN v.kind ELSE 'exact' END, v.built_rows, v.tuning,
+           (SELECT d.relrowsecurity FROM pg_class AS d WHERE d.oid = to_regclass(format('lore_data.%I', c.name || '_documents'))), NULL, NULL
     INTO opened
     FROM lore_data.collections AS c
     LEFT JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id

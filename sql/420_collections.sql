@@ -114,9 +114,10 @@ BEGIN
             fingerprint text NOT NULL,
             search      %s NOT NULL,
             UNIQUE (document_id, ordinal)
-        )$sql$, (collection).chunks, (collection).documents, (collection).vector_schema, (collection).dimensions,
+        ) WITH (toast_tuple_target = 4080)$sql$, (collection).chunks, (collection).documents, (collection).vector_schema, (collection).dimensions,
         CASE (collection).keyword WHEN 'bm25' THEN 'text' ELSE 'tsvector' END);
-    -- The text is moved out of the row before the vector, which an exact search reads for every chunk.
+    -- A row of up to half a page stays whole: a search reads the texts of 200 candidates, and each that lies elsewhere costs as much as
+    -- the row. In larger rows the text is moved out before the vector, which an exact search reads for every chunk.
     EXECUTE format('ALTER TABLE %s ALTER COLUMN embedding SET STORAGE MAIN', (collection).chunks);
     EXECUTE format('GRANT SELECT ON %s TO lore_reader', tables);
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO lore_writer', tables);

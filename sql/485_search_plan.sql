@@ -12,31 +12,50 @@ AS $$ SELECT greatest(c.reltuples, 1)::bigint FROM pg_class AS c WHERE c.oid = r
 COMMENT ON FUNCTION lore._estimated_rows(text) IS 'Rows of a table as of its last ANALYZE or VACUUM.';
 
 CREATE FUNCTION lore._wide(
-    collection   lore._collection,
-    candidates   integer,                   -- NULL: what suits
-    k            integer,
-    mode         text,
-    per_document integer,
-    rerank       text
+    collection lore._collection,
+    wanted     lore._search_options
 ) RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    w    lore._search_options := wanted;
+    deep integer := lore._deep(wanted);
 BEGIN
-    IF candidates IS NOT NULL THEN
-        RETURN greatest(k, candidates);
-    ELSIF mode <> 'vector' OR rerank IS NOT NULL OR (collection).searched = 'exact' THEN
-        RETURN greatest(k, 100);
-    ELSIF per_document >= k THEN
-        RETURN k;
+    IF w.candidates IS NOT NULL THEN
+        RETURN greatest(deep, w.candidates);
+    ELSIF w.mode <> 'vector' OR w.rerank IS NOT NULL OR (collection).searched = 'exact' THEN
+        RETURN greatest(deep, 100);
+    ELSIF coalesce(w.per_document >= deep, true) THEN
+        RETURN deep;
     END IF;
     -- Without a fusion or a reranker only the limit on rows of a document needs more than k: as many times as a document has chunks, up to 4.
-    RETURN (SELECT k * least(4, ceil(greatest(c.reltuples, 1) / greatest(d.reltuples, 1)))
+    RETURN (SELECT deep * least(4, ceil(greatest(c.reltuples, 1) / greatest(d.reltuples, 1)))
             FROM pg_class AS c, pg_class AS d WHERE c.oid = (collection).chunks::regclass AND d.oid = (collection).documents::regclass);
 END
 $$;
 
-COMMENT ON FUNCTION lore._wide(lore._collection, integer, integer, text, integer, text) IS 'Chunks that each arm of a search looks for.';
+COMMENT ON FUNCTION lore._wide(lore._collection, lore._search_options) IS 'Chunks that each arm of a search looks for.';
+
+CREATE FUNCTION lore._keyword_depth(
+    wanted lore._search_options,
+    wide   integer
+) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE (wanted).mode WHEN 'hybrid' THEN greatest(200, 2 * wide) ELSE wide END $$;
+
+COMMENT ON FUNCTION lore._keyword_depth(lore._search_options, integer) IS
+    'Chunks whose keyword score is looked up: in a hybrid search more than the arm offers, for those of the vector arm; one further down counts as 0.';
+
+CREATE FUNCTION lore._deep(
+    wanted lore._search_options
+) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN (wanted).diversity > 0 THEN least(1000, greatest(50, 5 * (wanted).k)) ELSE (wanted).k END $$;
+
+COMMENT ON FUNCTION lore._deep(lore._search_options) IS 'Rows of a search before some are chosen for their diversity.';
 
 CREATE FUNCTION lore._share(
     collection lore._collection,
@@ -124,7 +143,7 @@ $$;
 COMMENT ON FUNCTION lore._planned(lore._collection, jsonb, jsonpath, integer) IS
     'A collection with how it is to be searched this time: by its index, with what effort, or exactly.';
 
-REVOKE ALL ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, integer, integer, text, integer, text), lore._share(lore._collection, jsonpath),
+REVOKE ALL ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._keyword_depth(lore._search_options, integer), lore._share(lore._collection, jsonpath),
     lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, integer, integer, text, integer, text), lore._share(lore._collection, jsonpath),
+GRANT EXECUTE ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._keyword_depth(lore._search_options, integer), lore._share(lore._collection, jsonpath),
     lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) TO lore_reader;

@@ -73,6 +73,26 @@ $$;
 COMMENT ON FUNCTION lore._tsvector_scores(lore._collection, text, jsonpath, integer) IS
     'The chunks that match a query best, by a GIN index on a tsvector: rarest words first, and any of them may match.';
 
+CREATE FUNCTION lore._keyword_scores(
+    collection lore._collection,
+    query      text,
+    path       jsonpath,
+    k          integer
+) RETURNS TABLE (chunk_id bigint, score double precision)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (collection).keyword = 'bm25' THEN
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._bm25_scores(collection, query, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
+    ELSE
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._tsvector_scores(collection, query, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._keyword_scores(lore._collection, text, jsonpath, integer) IS 'The rows of lore.keyword_scores.';
+
 CREATE FUNCTION lore.keyword_scores(
     collection text,
     query      text,
@@ -86,14 +106,9 @@ DECLARE
     c    lore._collection := lore._open($1);
     path jsonpath := lore._filter($4);
 BEGIN
-    IF $2 IS NULL THEN
-        RETURN;
-    END IF;
-    PERFORM lore._require_query($2);
-    IF c.keyword = 'bm25' THEN
-        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._bm25_scores(c, $2, path, $3) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
-    ELSE
-        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._tsvector_scores(c, $2, path, $3) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
+    IF $2 IS NOT NULL THEN
+        PERFORM lore._require_query($2);
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._keyword_scores(c, $2, path, $3) AS s;
     END IF;
 END
 $$;
@@ -119,6 +134,6 @@ $$;
 COMMENT ON FUNCTION lore._require_query(text) IS 'Raises LO101 empty query, LO102 query too long.';
 
 REVOKE ALL ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer), lore._tsvector_scores(lore._collection, text, jsonpath, integer),
-    lore.keyword_scores(text, text, integer, jsonb), lore._require_query(text) FROM PUBLIC;
+    lore._keyword_scores(lore._collection, text, jsonpath, integer), lore.keyword_scores(text, text, integer, jsonb), lore._require_query(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer), lore._tsvector_scores(lore._collection, text, jsonpath, integer),
-    lore.keyword_scores(text, text, integer, jsonb), lore._require_query(text) TO lore_reader;
+    lore._keyword_scores(lore._collection, text, jsonpath, integer), lore.keyword_scores(text, text, integer, jsonb), lore._require_query(text) TO lore_reader;

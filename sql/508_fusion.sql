@@ -11,7 +11,7 @@ COMMENT ON FUNCTION lore._normalised(text) IS 'SQL of a score less its mean, ove
 
 CREATE FUNCTION lore._fused(
     collection lore._collection,
-    query      text,                        -- SQL expression of the query's text
+    wording    text,                        -- SQL expression of the scores of l.texts
     fusion     text                         -- score or rrf
 ) RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
@@ -19,29 +19,25 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     -- The wording is looked at where the two arms together rank best; elsewhere it counts as the least that was seen.
     SELECT CASE fusion WHEN 'rrf' THEN format($sql$fused AS MATERIALIZED (
-    SELECT *, %1$s::double precision / (60 + rank() OVER (ORDER BY vector_score DESC))
+    SELECT id, document_id, ordinal, vector_score, keyword_score, %1$s::double precision / (60 + rank() OVER (ORDER BY vector_score DESC))
         + CASE WHEN keyword_score > 0 THEN %2$s::double precision / (60 + rank() OVER (ORDER BY keyword_score DESC)) ELSE 0 END AS fusion_score
     FROM scored
 )$sql$, lore._weight('vector'), lore._weight('keyword') + lore._weight('wording'))
     ELSE format($sql$armed AS MATERIALIZED (
-    SELECT *, %1$s AS by_vector, %2$s AS by_keyword
+    SELECT id, document_id, ordinal, vector_score, keyword_score, %1$s AS by_vector, %2$s AS by_keyword
     FROM scored
-), likely AS MATERIALIZED (
-    SELECT a.id, concat_ws(E'\n', d.metadata ->> 'title', c.heading, c.content) AS text
-    FROM (SELECT id, document_id FROM armed ORDER BY by_vector + by_keyword DESC, key, ordinal LIMIT 100) AS a
-    JOIN %3$s AS c USING (id)
-    JOIN %4$s AS d ON d.id = a.document_id
 ), worded AS MATERIALIZED (
-    SELECT w.id, %5$s AS by_wording
-    FROM (SELECT array_agg(id ORDER BY id) AS ids, array_agg(text ORDER BY id) AS texts FROM likely) AS l,
-         unnest(l.ids, lore.wording_scores(%6$L, %7$s, l.texts)) AS w(id, score)
+    SELECT w.id, %3$s AS by_wording
+    FROM (SELECT array_agg(s.id ORDER BY s.id) AS ids, array_agg(s.text ORDER BY s.id) AS texts
+          FROM (SELECT id FROM armed ORDER BY by_vector + by_keyword DESC, id LIMIT 100) AS a JOIN scored AS s USING (id)) AS l,
+         unnest(l.ids, %4$s) AS w(id, score)
 ), fused AS MATERIALIZED (
-    SELECT a.id, a.document_id, a.key, a.ordinal, a.vector_score, a.keyword_score,
-           %8$s * a.by_vector + %9$s * a.by_keyword + %10$s * coalesce(w.by_wording, min(w.by_wording) OVER ()) AS fusion_score
+    SELECT a.id, a.document_id, a.ordinal, a.vector_score, a.keyword_score,
+           %5$s * a.by_vector + %6$s * a.by_keyword + %7$s * coalesce(w.by_wording, min(w.by_wording) OVER ()) AS fusion_score
     FROM armed AS a
     LEFT JOIN worded AS w USING (id)
-)$sql$, lore._normalised('vector_score'), lore._normalised('keyword_score'), (collection).chunks, (collection).documents, lore._normalised('w.score'),
-        (collection).name, query, lore._weight('vector'), lore._weight('keyword'), lore._weight('wording')) END
+)$sql$, lore._normalised('vector_score'), lore._normalised('keyword_score'), lore._normalised('w.score'),
+        wording, lore._weight('vector'), lore._weight('keyword'), lore._weight('wording')) END
 $$;
 
 COMMENT ON FUNCTION lore._fused(lore._collection, text, text) IS

@@ -7,105 +7,132 @@ CREATE FUNCTION lore._search_statement(
     embedding    text,                      -- SQL expression of its vector
     filter       text,                      -- SQL expression of a filter, or NULL for none
     path         text,                      -- SQL expression of the same as a jsonpath
-    k            integer,
-    mode         text,
-    rerank       text,                      -- alias, or NULL for none
-    candidates   integer,
-    per_document integer,
-    fusion       text DEFAULT 'score'       -- or rrf
+    keywords     text,                      -- FROM item of the keyword arm; NULL is lore.keyword_scores
+    wording      text,                      -- SQL expression of the scores of l.texts; NULL is lore.wording_scores
+    wanted       lore._search_options,
+    wide         integer                    -- chunks that each arm offers
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c      lore._collection := collection;
-    wide   integer := greatest(candidates, k);
-    depth  integer := greatest(1000, wide);  -- keyword scores known for candidates of the vector arm; a deeper one counts as 0
+    mode   text := wanted.mode;
+    k      integer := lore._deep(wanted);
+    most   integer := coalesce(wanted.per_document, 1000000000);
     by_vec boolean := mode <> 'keyword';
     by_key boolean := mode <> 'vector';
     parts  text[] := '{}';
     first  text := CASE mode WHEN 'hybrid' THEN 'score' ELSE mode || '_score' END;  -- of the order before reranking
-    score  text := CASE WHEN rerank IS NOT NULL THEN 'final_score' ELSE first END;
+    score  text := CASE WHEN wanted.rerank IS NOT NULL THEN 'final_score' ELSE first END;
     found  text := CASE mode WHEN 'hybrid' THEN 'supported' ELSE 'fused' END;
-    z      text := 'coalesce((%1$s - avg(%1$s) OVER ()) / nullif(stddev_pop(%1$s) OVER (), 0), 0)';
+    passes text := CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END;
 BEGIN
-    IF mode = 'vector' AND rerank IS NULL THEN
-        RETURN lore._vector_statement(c, embedding, CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END, k, wide, per_document);
+    IF mode = 'vector' AND wanted.rerank IS NULL THEN
+        RETURN lore._finished(c, lore._vector_statement(c, embedding, passes, k, wide, most), wanted);
     END IF;
     IF by_vec THEN
-        parts := parts || lore._vector_arm(c, embedding, CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END, wide);
+        parts := parts || lore._vector_arm(c, embedding, passes, wide);
     END IF;
     IF by_key THEN
         parts := parts || format($sql$keyword_arm AS MATERIALIZED (
-    SELECT chunk_id AS id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS place
-    FROM lore.keyword_scores(%L, %s, %s%s)
-)$sql$, c.name, query, depth, CASE WHEN filter IS NOT NULL THEN ', ' || filter ELSE '' END);
+    SELECT w.id, w.score, w.place
+    FROM %s WITH ORDINALITY AS w(id, score, place)
+)$sql$, coalesce(keywords, format('lore.keyword_scores(%L, %s, %s%s)', c.name, query, lore._keyword_depth(wanted, wide), ', ' || filter)));
     END IF;
     -- Every stage's own score for each member of the union; in the order of ids, so that sums come out the same to the last bit.
     parts := parts || format($sql$scored AS MATERIALIZED (
-    SELECT c.id, c.document_id, d.key, c.ordinal,
+    SELECT c.id, c.document_id, c.ordinal, %s AS text,
            %s AS vector_score,
            %s AS keyword_score
     FROM (%s) AS candidate
-    JOIN %s AS c USING (id)
-    JOIN %s AS d ON d.id = c.document_id%s
+    JOIN %s AS c USING (id)%s%s
     ORDER BY c.id
 )$sql$,
+        lore._worded_text(c),
         CASE WHEN by_vec THEN lore._similarity(c.metric, format('c.embedding OPERATOR(%s.%s) (SELECT embedding FROM query)', c.vector_schema, lore._operator(c.metric))) ELSE 'NULL::double precision' END,
         CASE mode WHEN 'vector' THEN 'NULL::double precision' WHEN 'keyword' THEN 'w.score' ELSE 'coalesce(w.score, 0)' END,
         concat_ws(' UNION ', CASE WHEN by_vec THEN 'SELECT id FROM vector_arm' END, CASE WHEN by_key THEN format('SELECT id FROM keyword_arm WHERE place <= %s', wide) END),
-        c.chunks, c.documents, CASE WHEN by_key THEN E'\n    LEFT JOIN keyword_arm AS w ON w.id = c.id' ELSE '' END);
+        c.chunks, CASE WHEN by_key THEN E'\n    LEFT JOIN keyword_arm AS w ON w.id = c.id' ELSE '' END,
+        CASE WHEN c.guarded THEN format(E'\n    JOIN %s AS d ON d.id = c.document_id', c.documents) ELSE '' END);
     IF mode = 'hybrid' THEN
-        parts := parts || lore._fused(c, query, fusion);
+        parts := parts || lore._fused(c, coalesce(wording, format('lore.wording_scores(%L, %s, l.texts)', c.name, query)), wanted.fusion) || lore._supported(c, k);
     ELSE
-        parts := parts || E'fused AS MATERIALIZED (\n    SELECT *, NULL::double precision AS fusion_score\n    FROM scored\n)'::text;
+        parts := parts || E'fused AS MATERIALIZED (\n    SELECT id, document_id, ordinal, vector_score, keyword_score, NULL::double precision AS fusion_score\n    FROM scored\n)'::text;
     END IF;
-    IF mode = 'hybrid' THEN
-        parts := parts || lore._supported(c);
+    IF wanted.rerank IS NOT NULL THEN
+        parts := parts || lore._reranked(query, wanted, found, first);
     END IF;
-    IF rerank IS NOT NULL THEN
-        parts := parts || format($sql$pool AS MATERIALIZED (
-    SELECT f.*, concat_ws(E'\n', d.metadata ->> 'title', c.heading, c.content) AS text,
-           row_number() OVER (ORDER BY f.%s DESC, f.key, f.ordinal) AS place
-    FROM (SELECT *, row_number() OVER (PARTITION BY document_id ORDER BY %s DESC, ordinal) AS of_document FROM %s) AS f
-    JOIN %s AS c USING (id) JOIN %s AS d ON d.id = f.document_id
-    WHERE f.of_document <= %s
-    ORDER BY place
-    LIMIT %s
-), reranked AS MATERIALIZED (
-    SELECT p.*, r.score AS rerank_score
-    FROM lore.rerank(%s, (SELECT array_agg(text ORDER BY place) FROM pool), %s) AS r
-    JOIN pool AS p ON p.place = r.ordinal
-    ORDER BY p.id
-), final AS MATERIALIZED (
-    SELECT id, document_id, key, ordinal, vector_score, keyword_score, fusion_score, rerank_score, %s AS final_score
-    FROM reranked
-)$sql$, first, first, found, c.chunks, c.documents,
-            -- Up to three chunks of a document, of which the reranker may prefer another; enough of them for k rows.
-            greatest(3, per_document), greatest(50, CASE WHEN per_document < 3 THEN 3 * k ELSE k END), query, CASE rerank WHEN 'default' THEN 'NULL' ELSE quote_literal(rerank) END,
-            -- The reranker has its say beside the stages before it: alone it does worse than they do.
-            format('%s + %s * %s', format(z, first), lore._weight('rerank'), format(z, 'rerank_score')));
-    END IF;
-    parts := parts || format($sql$best AS (
-    SELECT *, row_number() OVER (PARTITION BY document_id ORDER BY %s DESC, ordinal) AS of_document
-    FROM %s
-)$sql$, score, CASE WHEN rerank IS NULL THEN found ELSE 'final' END);
-    RETURN format($sql$WITH %s
-SELECT (row_number() OVER (ORDER BY b.%2$s DESC, b.key, b.ordinal))::integer AS rank,
-       b.key, b.id AS chunk_id, b.ordinal, c.heading, c.content, c.span, d.metadata,
-       b.%2$s AS score, b.vector_score, b.keyword_score, b.fusion_score, %3$s AS rerank_score
+    -- What is read for ten rows only comes last.
+    RETURN lore._finished(c, format($sql$WITH %s, best AS MATERIALIZED (
+    SELECT *
+    FROM (SELECT *, row_number() OVER (PARTITION BY document_id ORDER BY %2$s DESC, ordinal) AS of_document FROM %3$s) AS b
+    WHERE of_document <= %4$s
+    ORDER BY %2$s DESC, id
+    LIMIT %5$s
+)
+SELECT (row_number() OVER (ORDER BY b.%2$s DESC, d.key, b.ordinal))::integer AS rank,
+       d.key, b.id AS chunk_id, b.ordinal, c.heading, c.content, c.span, d.metadata,
+       b.%2$s AS score, b.vector_score, b.keyword_score, b.fusion_score, %6$s AS rerank_score
 FROM best AS b
-JOIN %4$s AS c USING (id)
-JOIN %5$s AS d ON d.id = b.document_id
-WHERE b.of_document <= %6$s
-ORDER BY rank
-LIMIT %7$s$sql$, array_to_string(parts, ', '), score, CASE WHEN rerank IS NULL THEN 'NULL::double precision' ELSE 'b.rerank_score' END,
-        c.chunks, c.documents, per_document, k);
+JOIN %7$s AS c USING (id)
+JOIN %8$s AS d ON d.id = b.document_id
+ORDER BY rank$sql$, array_to_string(parts, ', '), score, CASE WHEN wanted.rerank IS NULL THEN found ELSE 'final' END, most, k,
+        CASE WHEN wanted.rerank IS NULL THEN 'NULL::double precision' ELSE 'b.rerank_score' END, c.chunks, c.documents), wanted);
 END
 $$;
 
-COMMENT ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer, text) IS
+COMMENT ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, text, text, lore._search_options, integer) IS
     'The statement of a search: arms, fusion, reranking, limits. Made of public functions and tables that a reader may read.';
 
-REVOKE ALL ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, integer, text, text, integer, integer, text) TO lore_reader;
+CREATE FUNCTION lore._worded_text(
+    collection lore._collection
+) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- A BM25 index is made on this very text.
+    SELECT CASE WHEN (collection).keyword = 'bm25' THEN 'c.search'
+        ELSE format('concat_ws(E''\n'', (SELECT d.metadata ->> ''title'' FROM %s AS d WHERE d.id = c.document_id), c.heading, c.content)', (collection).documents) END
+$$;
+
+COMMENT ON FUNCTION lore._worded_text(lore._collection) IS 'SQL expression of all words of a chunk c, those of its title and heading among them.';
+
+CREATE FUNCTION lore._reranked(
+    query  text,                            -- SQL expression of the query's text
+    wanted lore._search_options,
+    found  text,                            -- part of the statement to rerank
+    score  text                             -- its column to order by
+) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Up to three chunks of a document, of which the reranker may prefer another; enough of them for k rows. The reranker has its
+    -- say beside the stages before it: alone it does worse than they do.
+    SELECT format($sql$pool AS MATERIALIZED (
+    SELECT f.*, s.text, row_number() OVER (ORDER BY f.%1$s DESC, f.id) AS place
+    FROM (SELECT *, row_number() OVER (PARTITION BY document_id ORDER BY %1$s DESC, ordinal) AS of_document FROM %2$s) AS f
+    JOIN scored AS s USING (id)
+    WHERE f.of_document <= %3$s
+    ORDER BY place
+    LIMIT %4$s
+), reranked AS MATERIALIZED (
+    SELECT p.*, r.score AS rerank_score
+    FROM lore.rerank(%5$s, (SELECT array_agg(text ORDER BY place) FROM pool), %6$s) AS r
+    JOIN pool AS p ON p.place = r.ordinal
+    ORDER BY p.id
+), final AS MATERIALIZED (
+    SELECT id, document_id, ordinal, vector_score, keyword_score, fusion_score, rerank_score, %7$s + %8$s * %9$s AS final_score
+    FROM reranked
+)$sql$, score, found, greatest(3, coalesce((wanted).per_document, 1000000000)),
+        greatest(50, CASE WHEN (wanted).per_document < 3 THEN 3 * lore._deep(wanted) ELSE lore._deep(wanted) END), query,
+        CASE (wanted).rerank WHEN 'default' THEN 'NULL' ELSE quote_literal((wanted).rerank) END,
+        lore._normalised(score), lore._weight('rerank'), lore._normalised('rerank_score'))
+$$;
+
+COMMENT ON FUNCTION lore._reranked(text, lore._search_options, text, text) IS 'The parts of a search''s statement that rerank its best candidates.';
+
+REVOKE ALL ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, text, text, lore._search_options, integer),
+    lore._worded_text(lore._collection), lore._reranked(text, lore._search_options, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, text, text, lore._search_options, integer),
+    lore._worded_text(lore._collection), lore._reranked(text, lore._search_options, text, text) TO lore_reader;

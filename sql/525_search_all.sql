@@ -20,6 +20,7 @@ AS $$
 DECLARE
     opened lore._collection[] := ARRAY(SELECT lore._open(n.name) FROM (SELECT DISTINCT u.name FROM unnest($1) AS u(name)) AS n ORDER BY n.name);
     c      lore._collection;
+    wanted lore._search_options := ROW($3, $4, $5, $6, $7, $8, 'score', NULL, 0);
     made   lore._vectors;
     names  text[] := '{}';
     hits   lore._hit[] := '{}';
@@ -28,16 +29,17 @@ BEGIN
     IF $1 IS NULL OR $2 IS NULL THEN
         RETURN;
     END IF;
-    PERFORM lore._require_search($2, $3, $4, $7, $8);
+    PERFORM lore._require_search($2, wanted);
     IF $4 <> 'keyword' AND (SELECT count(DISTINCT (u.fingerprint, u.metric)) FROM unnest(opened) AS u) > 1 THEN
         PERFORM lore._raise('LO205', 'the collections were made with different models or metrics, whose scores cannot be compared',
             'Search them one by one, or with mode => ''keyword''.');
     END IF;
+    wanted.k := greatest($3, 50);
     FOREACH c IN ARRAY opened LOOP
         IF $4 <> 'keyword' AND made.vectors IS NULL THEN
             made.vectors := ARRAY[lore.embed($2, c.model, 'query')];
         END IF;
-        found := lore._search(c, $2, made.vectors[1], greatest($3, 50), $4, $5, $6, $7, $8);
+        found := lore._search(c, $2, made.vectors[1], wanted);
         names := names || array_fill(c.name, ARRAY[cardinality(found)]);
         hits := hits || found;
     END LOOP;

@@ -22,7 +22,7 @@ BEGIN
     IF max_tokens IS NULL OR max_tokens < 1 THEN
         PERFORM lore._raise('LO103', format('max_tokens is %s', coalesce(max_tokens::text, 'NULL')), 'max_tokens is 1 or more.');
     END IF;
-    hits := lore._search(collection, query, embedding, k, mode, filter, rerank, greatest(100, k), 2);
+    hits := lore._search(collection, query, embedding, ROW(k, mode, filter, rerank, greatest(100, k), 2, 'score', NULL, 0)::lore._search_options);
     FOR hit IN EXECUTE format('SELECT h.*, c.tokens FROM unnest($1) AS h JOIN %s AS c ON c.id = h.chunk_id ORDER BY h.rank', (collection).chunks) USING hits LOOP
         CONTINUE WHEN hit.tokens > room;  -- a shorter one further down may still fit
         room := room - hit.tokens;

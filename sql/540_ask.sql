@@ -97,7 +97,7 @@ BEGIN
     IF $2 IS NULL THEN
         RETURN;
     END IF;
-    PERFORM lore._require_search($2, $3, $5, 100, 1);
+    PERFORM lore._require_search($2, ROW($3, $5, $6, $7, 100, 1, 'score', NULL, 0)::lore._search_options);
     IF $5 <> 'keyword' THEN
         made.vectors := ARRAY[lore.embed($2, c.model, 'query')];
     END IF;

@@ -1,13 +1,14 @@
 """The backend's side of the model host: standard library only, Python 3.9 or later, always cancellable.
 
-PL/Python functions call embed(), host() and wording(). Errors are returned as data ({"code", "message", "hint"}): an
+PL/Python functions call embed(), embed_query(), host(), run_planned() and wording(). Errors are returned as data ({"code", "message", "hint"}): an
 error raised inside PL/Python would carry a Python traceback, so the SQL wrappers raise it instead.
 Nothing that comes from rows or depends on the user is kept between calls: the session outlives SET ROLE.
 """
 
-from .calls import embed, host
+from .calls import embed, embed_query, host
+from .plans import run_planned
 from .wording import wording
 
 VERSION = "0.1.0"
 
-__all__ = ["VERSION", "embed", "host", "wording"]
+__all__ = ["VERSION", "embed", "embed_query", "host", "run_planned", "wording"]

@@ -5,7 +5,7 @@ import re
 
 # In bytes, which is quicker: what is no letter, digit or "_" in ASCII, and the punctuation of U+00A0 and U+2000 on.
 PLAIN = bytes(code if code >= 128 or chr(code).isalnum() or code == 95 else 32 for code in range(256))
-ODD = re.compile(rb"\xc2[\xa0-\xbf]|\xe2[\x80\x81].|\xe3\x80[\x80-\x91]", re.S)
+ODD = re.compile(rb"\xc2[\x85\xa0-\xbf]|\xe2[\x80\x81].|\xe3\x80[\x80-\x91]", re.S)
 
 
 def wording(words, weights, texts):
@@ -16,25 +16,43 @@ def wording(words, weights, texts):
     texts    list of str, N
     returns  list of float, N; a pair counts the mean weight of its words, and so does a triple
     """
-    parts = [_words(text) for text in texts]
-    lines = [f" {' '.join(part)} " for part in parts]
-    sets = [set(part) for part in parts]
-    here = [[word in one for one in sets] for word in words]
+    lines = [_line(text) for text in texts]
+    bare = [word.encode().decode("latin-1") for word in words]
+    padded = [f" {word} " for word in bare]
+    # Without the spaces first: letters are rarer, so that the search skips more.
+    here = [[word in line and whole in line for line in lines] for word, whole in zip(bare, padded)]  # noqa: B905
     known = [
         weight if weight is not None else math.log(1 + (len(lines) - sum(row) + 0.5) / (sum(row) + 0.5))
         for weight, row in zip(weights, here)  # noqa: B905  # Python 3.9
     ]
     scores = [0.0] * len(lines)
-    for i, word in enumerate(words):
+    single = {}  # number of a text: its line with one space between words, which only pairs need
+    for i, row in enumerate(here):
+        pair = i and padded[i - 1] + padded[i][1:]
+        triple = i > 1 and padded[i - 2] + pair[1:]
         for n, line in enumerate(lines):
-            if here[i][n]:
+            if row[n]:
                 scores[n] += known[i]
-                if i and here[i - 1][n] and f" {words[i - 1]} {word} " in line:
-                    scores[n] += (known[i - 1] + known[i]) / 2
-                    if i > 1 and here[i - 2][n] and f" {words[i - 2]} {words[i - 1]} {word} " in line:
-                        scores[n] += (known[i - 2] + known[i - 1] + known[i]) / 3
+                if i and here[i - 1][n]:
+                    if n not in single:
+                        single[n] = _single(line)
+                    if pair in single[n]:
+                        scores[n] += (known[i - 1] + known[i]) / 2
+                        if triple and here[i - 2][n] and triple in single[n]:
+                            scores[n] += (known[i - 2] + known[i - 1] + known[i]) / 3
     return scores
 
 
-def _words(text):
-    return ODD.sub(b" ", text.lower().encode()).translate(PLAIN).decode().split()
+def _line(text):
+    """The words of a text in lower case, spaces around each; its bytes as characters, which are searched quicker than bytes."""
+    plain = text.lower().encode()
+    if not text.isascii():
+        plain = ODD.sub(b" ", plain)
+    return f" {plain.translate(PLAIN).decode('latin-1')} "
+
+
+def _single(line):
+    """A line with one space where there are several."""
+    while "  " in line:
+        line = line.replace("  ", " ")
+    return line

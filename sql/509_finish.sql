@@ -1,4 +1,4 @@
--- 515_finish.sql: what is done to the rows of a search at its end: diversity, neighbours. Needs 400_catalog, 480_vector_arm.
+-- 509_finish.sql: what is done to the rows of a search at its end: diversity, neighbours. Needs 400_catalog, 483_search_options.
 
 CREATE FUNCTION lore.diverse(
     collection text,
@@ -40,9 +40,7 @@ COMMENT ON FUNCTION lore.diverse(text, bigint[], double precision[], integer, do
 CREATE FUNCTION lore._finished(
     collection lore._collection,
     statement  text,                        -- of a search
-    k          integer,
-    diversity  double precision,
-    neighbours integer
+    wanted     lore._search_options
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -51,7 +49,7 @@ DECLARE
     c       lore._collection := collection;
     columns constant text := 'h.score, h.vector_score, h.keyword_score, h.fusion_score, h.rerank_score';
 BEGIN
-    IF diversity > 0 THEN
+    IF wanted.diversity > 0 THEN
         statement := format($sql$WITH likely AS MATERIALIZED (
 %1$s
 )
@@ -59,9 +57,9 @@ SELECT v.place AS rank, h.key, h.chunk_id, h.ordinal, h.heading, h.content, h.sp
 FROM (SELECT array_agg(chunk_id ORDER BY rank) AS ids, array_agg(score ORDER BY rank) AS scores FROM likely) AS l,
      lore.diverse(%3$L, l.ids, l.scores, %4$s, %5$s) AS v
 JOIN likely AS h USING (chunk_id)
-ORDER BY v.place$sql$, statement, columns, c.name, k, diversity);
+ORDER BY v.place$sql$, statement, columns, c.name, wanted.k, wanted.diversity);
     END IF;
-    IF neighbours > 0 THEN
+    IF wanted.neighbours > 0 THEN
         statement := format($sql$WITH found AS MATERIALIZED (
 %1$s
 )
@@ -72,16 +70,16 @@ CROSS JOIN LATERAL (
     SELECT int4range(min(lower(n.span)), max(upper(n.span))) AS span
     FROM %4$s AS n WHERE n.document_id = d.id AND n.ordinal BETWEEN h.ordinal - %5$s AND h.ordinal + %5$s
 ) AS w
-ORDER BY h.rank$sql$, statement, columns, c.documents, c.chunks, neighbours);
+ORDER BY h.rank$sql$, statement, columns, c.documents, c.chunks, wanted.neighbours);
     END IF;
     RETURN statement;
 END
 $$;
 
-COMMENT ON FUNCTION lore._finished(lore._collection, text, integer, double precision, integer) IS
+COMMENT ON FUNCTION lore._finished(lore._collection, text, lore._search_options) IS
     'The statement of a search with diversity, and with the text that stands before and behind each chunk.';
 
 REVOKE ALL ON FUNCTION lore.diverse(text, bigint[], double precision[], integer, double precision),
-    lore._finished(lore._collection, text, integer, double precision, integer) FROM PUBLIC;
+    lore._finished(lore._collection, text, lore._search_options) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore.diverse(text, bigint[], double precision[], integer, double precision),
-    lore._finished(lore._collection, text, integer, double precision, integer) TO lore_reader;
+    lore._finished(lore._collection, text, lore._search_options) TO lore_reader;

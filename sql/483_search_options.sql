@@ -1,0 +1,71 @@
+-- 483_search_options.sql: what lore.search takes and refuses. Needs 110_errors, 400_catalog.
+
+CREATE TYPE lore._search_options AS (
+    k            integer,
+    mode         text,
+    filter       jsonb,
+    rerank       text,                      -- alias of a reranker, 'default', or NULL for none
+    candidates   integer,                   -- NULL: what suits
+    per_document integer,                   -- NULL: no limit
+    fusion       text,
+    diversity    double precision,
+    neighbours   integer
+);
+
+COMMENT ON TYPE lore._search_options IS 'The arguments of lore.search but for the collection and the query.';
+
+CREATE FUNCTION lore._require_search(
+    query  text,
+    wanted lore._search_options
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    w lore._search_options := wanted;
+BEGIN
+    PERFORM lore._require_query(query);
+    IF w.k IS NULL OR w.k NOT BETWEEN 1 AND 1000 THEN
+        PERFORM lore._raise('LO103', format('k is %s', coalesce(w.k::text, 'NULL')), 'k is 1 to 1000.');
+    ELSIF w.mode IS NULL OR w.mode NOT IN ('hybrid', 'vector', 'keyword') THEN
+        PERFORM lore._raise('LO103', format('mode is "%s"', left(w.mode, 60)), 'mode is hybrid, vector or keyword.');
+    ELSIF w.candidates NOT BETWEEN 1 AND 10000 THEN
+        PERFORM lore._raise('LO103', format('candidates is %s', w.candidates), 'candidates is 1 to 10,000.');
+    ELSIF w.per_document < 1 THEN
+        PERFORM lore._raise('LO103', format('per_document is %s', w.per_document), 'per_document is 1 or more, or NULL for no limit.');
+    ELSIF w.fusion IS NULL OR w.fusion NOT IN ('score', 'rrf') THEN
+        PERFORM lore._raise('LO103', format('fusion is "%s"', left(w.fusion, 60)), 'fusion is score or rrf.');
+    ELSIF w.diversity NOT BETWEEN 0 AND 1 THEN
+        PERFORM lore._raise('LO103', format('diversity is %s', w.diversity), 'diversity is 0 to 1.');
+    ELSIF w.neighbours IS NULL OR w.neighbours NOT BETWEEN 0 AND 100 THEN
+        PERFORM lore._raise('LO103', format('neighbours is %s', coalesce(w.neighbours::text, 'NULL')), 'neighbours is 0 to 100.');
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_search(text, lore._search_options) IS
+    'Raises LO101 empty query, LO102 query too long, LO103 argument out of range.';
+
+CREATE FUNCTION lore._require_vector(
+    collection lore._collection,
+    embedding  vector
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF cardinality(embedding::real[]) <> (collection).dimensions THEN
+        PERFORM lore._raise('LO205', format('the vector has %s dimensions, those of collection "%s" have %s', cardinality(embedding::real[]),
+            (collection).name, (collection).dimensions), format('Embed the query with model "%s".', (collection).model));
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_vector(lore._collection, vector) IS 'Raises LO205 for a vector of another size than the collection''s.';
+
+REVOKE ALL ON TYPE lore._search_options FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore._require_search(text, lore._search_options),
+    lore._require_vector(lore._collection, vector) FROM PUBLIC;
+GRANT USAGE ON TYPE lore._search_options TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._require_search(text, lore._search_options),
+    lore._require_vector(lore._collection, vector) TO lore_reader;
