@@ -1,7 +1,7 @@
 """The backend's side of the model host: standard library only, Python 3.9 or later, always cancellable.
 
-PL/Python functions call embed(), embed_query(), host(), run_planned() and wording(). Errors are returned as data ({"code", "message", "hint"}): an
-error raised inside PL/Python would carry a Python traceback, so the SQL wrappers raise it instead.
+PL/Python functions call what is listed below. Errors are returned as data ({"code", "message", "hint"}): an error
+raised inside PL/Python would carry a Python traceback, so the SQL wrappers raise it instead.
 Nothing that comes from rows or depends on the user is kept between calls: the session outlives SET ROLE.
 """
 

@@ -90,7 +90,6 @@ def _embed(plpy, inputs, options, ahead=False):
     lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
     vectors, long = [None] * len(inputs), []
 
-
     def encode(number):
         return _request(number, "embed", _texts([inputs[index] for index in groups[number]], options, lane), trace)
 

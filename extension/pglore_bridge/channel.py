@@ -39,7 +39,7 @@ def frame(header, body=b""):
 
 
 def send_ahead(plpy, data):
-    """Send a request without waiting for its reply, for exchange(..., ahead=True) to fetch; where that fails, it sends anew."""
+    """Send a request whose reply exchange(..., ahead=True) fetches; where this comes to nothing, that sends it anew."""
     global _ahead
     if _ahead:
         close()

@@ -1,7 +1,8 @@
 """Statements that are planned once in a session: planning a search takes longer than running it.
 
-A plan holds no row and no right: the server checks anew at each run what the role may read, and plans again when a table has
-changed. It is kept for the role that made it: what another role ran under the same name is never run with this one's rights.
+A plan holds no row and no right: the server checks anew at each run what the role may read, and plans again when a
+table has changed. It is kept for the role that made it: what another role ran under the same name is never run with
+this one's rights.
 """
 
 import json

@@ -44,7 +44,7 @@ def wording(words, weights, texts):
 
 
 def _line(text):
-    """The words of a text in lower case, spaces around each; its bytes as characters, which are searched quicker than bytes."""
+    """The words of a text in lower case, spaces around each; its bytes as characters: quicker to search than bytes."""
     plain = text.lower().encode()
     if not text.isascii():
         plain = ODD.sub(b" ", plain)

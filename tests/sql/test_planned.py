@@ -1,4 +1,4 @@
-"""A search's statement is planned once in a session: what its plan may not bring along, and what it must not outlive."""
+"""A search's statement is planned once in a session: what its plan may not bring along, and not outlive."""
 
 import pytest
 
@@ -39,7 +39,8 @@ def test_row_security_holds_for_a_role_that_takes_over_the_session(db, manual, r
     assert ("backup",) in session.execute(SEARCH, [QUERY, "hybrid"]).fetchall()
     db.execute("ALTER TABLE lore_data.manual_documents ENABLE ROW LEVEL SECURITY")
     db.execute(
-        f"CREATE POLICY visible ON lore_data.manual_documents FOR SELECT USING (key <> 'backup' OR current_user = '{first}')"
+        "CREATE POLICY visible ON lore_data.manual_documents "
+        f"FOR SELECT USING (key <> 'backup' OR current_user = '{first}')"
     )
     assert ("backup",) in session.execute(SEARCH, [QUERY, "hybrid"]).fetchall()
     for mode in ("hybrid", "vector", "keyword"):
@@ -58,12 +59,13 @@ def test_a_right_that_is_taken_away_is_missed_by_the_next_search(db, manual, rol
 
 
 def test_a_statement_planted_under_a_name_is_run_for_nobody_else(db, manual, role, connect):
-    """Whoever may call the inner function can name a plan as a search would: it is run with that role's rights alone."""
+    """Whoever may call the inner function can name a plan as a search would: it is run with that role's rights."""
     mallory = role("lore_reader")
     session = connect()
     run = "SELECT (lore._run_planned('n', %s, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)).hits"
     session.execute(f"SET ROLE {mallory}")
-    assert session.execute(run, ["SELECT 'planted by ' || current_user AS hits"]).fetchone() == (f"planted by {mallory}",)
+    planted = ["SELECT 'planted by ' || current_user AS hits"]
+    assert session.execute(run, planted).fetchone() == (f"planted by {mallory}",)
     assert session.execute(run, [None]).fetchone() == (f"planted by {mallory}",)
     session.execute("RESET ROLE")
     assert session.execute(run, [None]).fetchone() == (None,)
