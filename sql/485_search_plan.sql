@@ -20,7 +20,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     w    lore._search_options := wanted;
-    deep integer := lore._deep(wanted);
+    deep integer := CASE WHEN wanted.diversity > 0 THEN lore._deep(wanted) ELSE wanted.k END;
 BEGIN
     IF w.candidates IS NOT NULL THEN
         RETURN greatest(deep, w.candidates);
@@ -36,17 +36,6 @@ END
 $$;
 
 COMMENT ON FUNCTION lore._wide(lore._collection, lore._search_options) IS 'Chunks that each arm of a search looks for.';
-
-CREATE FUNCTION lore._keyword_depth(
-    wanted lore._search_options,
-    wide   integer
-) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$ SELECT CASE (wanted).mode WHEN 'hybrid' THEN greatest(200, 2 * wide) ELSE wide END $$;
-
-COMMENT ON FUNCTION lore._keyword_depth(lore._search_options, integer) IS
-    'Chunks whose keyword score is looked up: in a hybrid search more than the arm offers, for those of the vector arm; one further down counts as 0.';
 
 CREATE FUNCTION lore._deep(
     wanted lore._search_options
@@ -143,7 +132,7 @@ $$;
 COMMENT ON FUNCTION lore._planned(lore._collection, jsonb, jsonpath, integer) IS
     'A collection with how it is to be searched this time: by its index, with what effort, or exactly.';
 
-REVOKE ALL ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._keyword_depth(lore._search_options, integer), lore._share(lore._collection, jsonpath),
+REVOKE ALL ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._share(lore._collection, jsonpath),
     lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._keyword_depth(lore._search_options, integer), lore._share(lore._collection, jsonpath),
+GRANT EXECUTE ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._share(lore._collection, jsonpath),
     lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) TO lore_reader;

@@ -15,7 +15,6 @@ AS $$
 DECLARE
     c lore._collection := collection;
 BEGIN
-    PERFORM lore._ready_keyword_index(c);
     -- pg_textsearch's planner hook finds its functions by the search path alone. Until this function returns.
     PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.keyword_schema), true);
     -- IS TRUE keeps the filter a lookup on the scan, which goes on until k chunks have passed it; as a join it would score them all.
@@ -108,6 +107,7 @@ DECLARE
 BEGIN
     IF $2 IS NOT NULL THEN
         PERFORM lore._require_query($2);
+        PERFORM lore._ready_keyword_index(c);
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._keyword_scores(c, $2, path, $3) AS s;
     END IF;
 END

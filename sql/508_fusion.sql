@@ -18,26 +18,22 @@ LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The wording is looked at where the two arms together rank best; elsewhere it counts as the least that was seen.
-    SELECT CASE fusion WHEN 'rrf' THEN format($sql$fused AS MATERIALIZED (
+    SELECT CASE fusion WHEN 'rrf' THEN format($sql$fused AS (
     SELECT id, document_id, ordinal, vector_score, keyword_score, %1$s::double precision / (60 + rank() OVER (ORDER BY vector_score DESC))
         + CASE WHEN keyword_score > 0 THEN %2$s::double precision / (60 + rank() OVER (ORDER BY keyword_score DESC)) ELSE 0 END AS fusion_score
     FROM scored
 )$sql$, lore._weight('vector'), lore._weight('keyword') + lore._weight('wording'))
-    ELSE format($sql$armed AS MATERIALIZED (
-    SELECT id, document_id, ordinal, vector_score, keyword_score, %1$s AS by_vector, %2$s AS by_keyword
-    FROM scored
-), worded AS MATERIALIZED (
-    SELECT w.id, %3$s AS by_wording
+    ELSE format($sql$worded AS MATERIALIZED (
+    SELECT w.id, %1$s AS by_wording
     FROM (SELECT array_agg(s.id ORDER BY s.id) AS ids, array_agg(s.text ORDER BY s.id) AS texts
-          FROM (SELECT id FROM armed ORDER BY by_vector + by_keyword DESC, id LIMIT 100) AS a JOIN scored AS s USING (id)) AS l,
-         unnest(l.ids, %4$s) AS w(id, score)
-), fused AS MATERIALIZED (
-    SELECT a.id, a.document_id, a.ordinal, a.vector_score, a.keyword_score,
-           %5$s * a.by_vector + %6$s * a.by_keyword + %7$s * coalesce(w.by_wording, min(w.by_wording) OVER ()) AS fusion_score
-    FROM armed AS a
+          FROM (SELECT id, text FROM scored ORDER BY by_vector + by_keyword DESC, id LIMIT 100) AS s) AS l,
+         unnest(l.ids, %2$s) AS w(id, score)
+), fused AS (
+    SELECT s.id, s.document_id, s.ordinal, s.vector_score, s.keyword_score,
+           %3$s * s.by_vector + %4$s * s.by_keyword + %5$s * coalesce(w.by_wording, min(w.by_wording) OVER ()) AS fusion_score
+    FROM scored AS s
     LEFT JOIN worded AS w USING (id)
-)$sql$, lore._normalised('vector_score'), lore._normalised('keyword_score'), lore._normalised('w.score'),
-        wording, lore._weight('vector'), lore._weight('keyword'), lore._weight('wording')) END
+)$sql$, lore._normalised('w.score'), wording, lore._weight('vector'), lore._weight('keyword'), lore._weight('wording')) END
 $$;
 
 COMMENT ON FUNCTION lore._fused(lore._collection, text, text) IS

@@ -26,39 +26,42 @@ DECLARE
     first  text := CASE mode WHEN 'hybrid' THEN 'score' ELSE mode || '_score' END;  -- of the order before reranking
     score  text := CASE WHEN wanted.rerank IS NOT NULL THEN 'final_score' ELSE first END;
     found  text := CASE mode WHEN 'hybrid' THEN 'supported' ELSE 'fused' END;
+    words  text := lore._worded_text(c);
+    whole  boolean := c.searched <> 'exact';  -- an index reads the row of each chunk that it gives; an exact search is spared the texts
     passes text := CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END;
 BEGIN
     IF mode = 'vector' AND wanted.rerank IS NULL THEN
         RETURN lore._finished(c, lore._vector_statement(c, embedding, passes, k, wide, most), wanted);
     END IF;
     IF by_vec THEN
-        parts := parts || lore._vector_arm(c, embedding, passes, wide);
+        parts := parts || lore._vector_arm(c, embedding, passes, wide, CASE WHEN whole THEN format(', c.document_id, c.ordinal, %s AS text', words) ELSE '' END);
     END IF;
     IF by_key THEN
         parts := parts || format($sql$keyword_arm AS MATERIALIZED (
-    SELECT w.id, w.score, w.place
-    FROM %s WITH ORDINALITY AS w(id, score, place)
-)$sql$, coalesce(keywords, format('lore.keyword_scores(%L, %s, %s%s)', c.name, query, lore._keyword_depth(wanted, wide), ', ' || filter)));
+    SELECT w.id, w.score
+    FROM %s AS w(id, score)
+)$sql$, coalesce(keywords, format('lore.keyword_scores(%L, %s, %s%s)', c.name, query, wide, ', ' || filter)));
     END IF;
     -- Every stage's own score for each member of the union; in the order of ids, so that sums come out the same to the last bit.
     parts := parts || format($sql$scored AS MATERIALIZED (
-    SELECT c.id, c.document_id, c.ordinal, %s AS text,
-           %s AS vector_score,
-           %s AS keyword_score
-    FROM (%s) AS candidate
-    JOIN %s AS c USING (id)%s%s
-    ORDER BY c.id
+    SELECT s.*%s
+    FROM (
+        SELECT c.id, c.document_id, c.ordinal, c.text, %s AS vector_score, %s AS keyword_score
+        FROM (%s) AS c%s%s
+        ORDER BY c.id
+    ) AS s
 )$sql$,
-        lore._worded_text(c),
-        CASE WHEN by_vec THEN lore._similarity(c.metric, format('c.embedding OPERATOR(%s.%s) (SELECT embedding FROM query)', c.vector_schema, lore._operator(c.metric))) ELSE 'NULL::double precision' END,
+        CASE WHEN mode = 'hybrid' AND wanted.fusion = 'score' THEN format(E',\n           %s AS by_vector,\n           %s AS by_keyword',
+            lore._normalised('s.vector_score'), lore._normalised('s.keyword_score')) ELSE '' END,
+        CASE WHEN by_vec THEN lore._similarity(c.metric, 'c.distance') ELSE 'NULL::double precision' END,
         CASE mode WHEN 'vector' THEN 'NULL::double precision' WHEN 'keyword' THEN 'w.score' ELSE 'coalesce(w.score, 0)' END,
-        concat_ws(' UNION ', CASE WHEN by_vec THEN 'SELECT id FROM vector_arm' END, CASE WHEN by_key THEN format('SELECT id FROM keyword_arm WHERE place <= %s', wide) END),
-        c.chunks, CASE WHEN by_key THEN E'\n    LEFT JOIN keyword_arm AS w ON w.id = c.id' ELSE '' END,
-        CASE WHEN c.guarded THEN format(E'\n    JOIN %s AS d ON d.id = c.document_id', c.documents) ELSE '' END);
+        lore._candidates(c, mode, words),
+        CASE WHEN by_key THEN E'\n        LEFT JOIN keyword_arm AS w USING (id)' ELSE '' END,
+        CASE WHEN c.guarded THEN format(E'\n        JOIN %s AS d ON d.id = c.document_id', c.documents) ELSE '' END);
     IF mode = 'hybrid' THEN
         parts := parts || lore._fused(c, coalesce(wording, format('lore.wording_scores(%L, %s, l.texts)', c.name, query)), wanted.fusion) || lore._supported(c, k);
     ELSE
-        parts := parts || E'fused AS MATERIALIZED (\n    SELECT id, document_id, ordinal, vector_score, keyword_score, NULL::double precision AS fusion_score\n    FROM scored\n)'::text;
+        parts := parts || E'fused AS (\n    SELECT id, document_id, ordinal, vector_score, keyword_score, NULL::double precision AS fusion_score\n    FROM scored\n)'::text;
     END IF;
     IF wanted.rerank IS NOT NULL THEN
         parts := parts || lore._reranked(query, wanted, found, first);
@@ -84,19 +87,6 @@ $$;
 
 COMMENT ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, text, text, lore._search_options, integer) IS
     'The statement of a search: arms, fusion, reranking, limits. Made of public functions and tables that a reader may read.';
-
-CREATE FUNCTION lore._worded_text(
-    collection lore._collection
-) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    -- A BM25 index is made on this very text.
-    SELECT CASE WHEN (collection).keyword = 'bm25' THEN 'c.search'
-        ELSE format('concat_ws(E''\n'', (SELECT d.metadata ->> ''title'' FROM %s AS d WHERE d.id = c.document_id), c.heading, c.content)', (collection).documents) END
-$$;
-
-COMMENT ON FUNCTION lore._worded_text(lore._collection) IS 'SQL expression of all words of a chunk c, those of its title and heading among them.';
 
 CREATE FUNCTION lore._reranked(
     query  text,                            -- SQL expression of the query's text
@@ -133,6 +123,6 @@ $$;
 COMMENT ON FUNCTION lore._reranked(text, lore._search_options, text, text) IS 'The parts of a search''s statement that rerank its best candidates.';
 
 REVOKE ALL ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, text, text, lore._search_options, integer),
-    lore._worded_text(lore._collection), lore._reranked(text, lore._search_options, text, text) FROM PUBLIC;
+    lore._reranked(text, lore._search_options, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._search_statement(lore._collection, text, text, text, text, text, text, lore._search_options, integer),
-    lore._worded_text(lore._collection), lore._reranked(text, lore._search_options, text, text) TO lore_reader;
+    lore._reranked(text, lore._search_options, text, text) TO lore_reader;

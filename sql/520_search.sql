@@ -35,7 +35,6 @@ DECLARE
     weights double precision[];             -- of its words
     ids    bigint[];                        -- of the keyword arm
     scores double precision[];
-    made   lore._query_vector;
     chunks bigint;
     name   text;
     found  lore._found;
@@ -49,11 +48,10 @@ BEGIN
         PERFORM lore._ready_keyword_index(c);  -- first: an index in use cannot be built
     END IF;
     IF wanted.mode = 'hybrid' THEN
-        IF at IS NULL THEN  -- the host works on it while the keyword index is read
-            made := lore._embed_query(query, c.model, true);
-            PERFORM lore._check(made.error);
-        END IF;
         SELECT q.words, q.weights INTO words, weights FROM lore._query_words(c, query) AS q;
+    END IF;
+    IF wanted.mode <> 'keyword' AND at IS NULL THEN
+        at := lore.embed(query, c.model, 'query');
     END IF;
     IF path IS NOT NULL AND wanted.mode <> 'keyword' THEN
         c := lore._planned(c, passed, path, wide);
@@ -61,15 +59,7 @@ BEGIN
     wanted.filter := NULL;  -- a parameter: other filters have the same plan
     LOOP
         IF wanted.mode <> 'vector' THEN
-            SELECT array_agg(s.chunk_id), array_agg(s.score) INTO ids, scores FROM lore._keyword_scores(c, query, path, lore._keyword_depth(wanted, wide)) AS s;
-        END IF;
-        IF wanted.mode <> 'keyword' AND at IS NULL THEN
-            made := lore._embed_query(query, c.model, false);
-            PERFORM lore._check(made.error);
-            IF made.notice IS NOT NULL THEN
-                RAISE NOTICE '%', made.notice;
-            END IF;
-            at := made.embedding;
+            SELECT array_agg(s.chunk_id), array_agg(s.score) INTO ids, scores FROM lore._keyword_scores(c, query, path, wide) AS s;
         END IF;
         name := concat_ws(' ', c, wanted, wide, path IS NULL);
         found := lore._run_planned(name, NULL, query, passed, at, path, ids::text, scores::text, words, weights);

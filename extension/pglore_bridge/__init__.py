@@ -5,10 +5,10 @@ raised inside PL/Python would carry a Python traceback, so the SQL wrappers rais
 Nothing that comes from rows or depends on the user is kept between calls: the session outlives SET ROLE.
 """
 
-from .calls import embed, embed_query, host
+from .calls import embed, host
 from .plans import run_planned
 from .wording import wording
 
 VERSION = "0.1.0"
 
-__all__ = ["VERSION", "embed", "embed_query", "host", "run_planned", "wording"]
+__all__ = ["VERSION", "embed", "host", "run_planned", "wording"]

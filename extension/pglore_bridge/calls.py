@@ -1,10 +1,10 @@
-"""What PL/Python calls: embed() and embed_query() for vectors, host() for everything else."""
+"""What PL/Python calls: embed() for vectors, host() for everything else."""
 
 import json
 from json.encoder import encode_basestring as quoted  # a str as JSON, written in C; an encoder's object costs more
 
 from . import control
-from .channel import exchange, frame, send_ahead
+from .channel import exchange, frame
 from .failure import Failure
 from .trace import traceparent
 
@@ -35,23 +35,6 @@ def embed(plpy, inputs, model, input_type, truncate, dimensions):
     return {"error": error, "vectors": reply and reply[0], "notice": reply and reply[1]}
 
 
-def embed_query(plpy, text, model, ahead):
-    """The vector of a search's query: first asked for (ahead), then fetched, so that the backend can work meanwhile.
-
-    returns  dict: error JSON or None, embedding a pgvector literal or None while it is only asked for, notice or None
-    """
-    options = {"model": model, "input_type": "query", "truncate": None, "dimensions": None}
-    if ahead:
-        return {"error": _guarded(_send_query, plpy, [text], options)[1], "embedding": None, "notice": None}
-    reply, error = _guarded(_embed, plpy, [text], options, True)
-    return {"error": error, "embedding": reply and reply[0][0], "notice": reply and reply[1]}
-
-
-def _send_query(plpy, inputs, options):
-    if len(inputs[0]) <= TEXT_LIMIT:
-        send_ahead(plpy, _request(0, "embed", _texts(inputs, options, "interactive"), traceparent(plpy)))
-
-
 def host(plpy, op, arguments, admin=False):
     """Any other operation of the host, as a row for lore._reply.
 
@@ -75,7 +58,7 @@ def _guarded(function, *arguments):
         return None, json.dumps(Failure("LO901", f"the bridge failed: {error!r}", REPORT).error)
 
 
-def _embed(plpy, inputs, options, ahead=False):
+def _embed(plpy, inputs, options):
     """Literals of the vectors, and a notice or None."""
     texts = [index for index, text in enumerate(inputs) if text is not None]
     for index in texts:
@@ -90,8 +73,11 @@ def _embed(plpy, inputs, options, ahead=False):
     lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
     vectors, long = [None] * len(inputs), []
 
+    rest = f', "lane": "{lane}", {", ".join([f"{quoted(name)}: {_json(options[name])}" for name in options])}}}'
+
     def encode(number):
-        return _request(number, "embed", _texts([inputs[index] for index in groups[number]], options, lane), trace)
+        group = ", ".join([quoted(inputs[index]) for index in groups[number]])
+        return _request(number, "embed", f'{{"texts": [{group}]{rest}', trace)
 
     def receive(number, header, body):
         global engine_us
@@ -101,7 +87,7 @@ def _embed(plpy, inputs, options, ahead=False):
         if "long" in header:
             long.append(header["long"])
 
-    exchange(plpy, len(groups), encode, receive, ahead=ahead)
+    exchange(plpy, len(groups), encode, receive)
     return vectors, _notice(long, len(texts))
 
 
@@ -120,13 +106,6 @@ def _host(plpy, op, arguments, admin):
 
     exchange(plpy, 1, lambda number: _request(number, op, arguments, trace), receive, again=not admin)
     return replies[0]
-
-
-def _texts(texts, options, lane):
-    """The arguments of embed as JSON text."""
-    group = ", ".join([quoted(text) for text in texts])
-    rest = ", ".join([f"{quoted(name)}: {_json(options[name])}" for name in options])
-    return f'{{"texts": [{group}], "lane": "{lane}", {rest}}}'
 
 
 def _json(value):

@@ -26,7 +26,6 @@ TRIES = 4  # the first, and silent ones when the host has died; the count starts
 PATIENCE_S = 2  # after the first death under a call another is not borne with: it may be the call that kills
 
 _connection = None  # (socket, process id that opened it)
-_ahead = False  # whether a request was sent on it by send_ahead whose reply nobody has read
 
 
 def frame(header, body=b""):
@@ -38,39 +37,18 @@ def frame(header, body=b""):
     return LENGTHS.pack(len(header), len(body)) + header + body
 
 
-def send_ahead(plpy, data):
-    """Send a request whose reply exchange(..., ahead=True) fetches; where this comes to nothing, that sends it anew."""
-    global _ahead
-    if _ahead:
-        close()
-    try:
-        if _send(_connect(plpy), data) == len(data):
-            _ahead = True
-            return
-    except HostGone:
-        pass
-    close()
-
-
-def exchange(plpy, count, encode, receive, window=4, again=True, ahead=False):
+def exchange(plpy, count, encode, receive, window=4, again=True):
     """Send requests 0 to count - 1, at most `window` unanswered, and hand each reply on as it comes.
 
     encode   index -> frame; called only when the frame is to be sent, so memory stays small
     receive  (index, header dict, body bytes) -> None
     again    whether a request that the host died under may be sent once more; not if doing it twice does harm
-    ahead    whether request 0 was given to send_ahead before
     raises   Failure: an error from the host, LO301, or an interrupt. The connection is closed unless it is clean.
     """
-    global _ahead
-    sent_ahead, _ahead = _ahead, False
-    if sent_ahead and not ahead:
-        close()  # what it asked for came to nothing; its reply would be read as another's
     todo = deque(range(count))
     tries, first_death = 0, None
     while True:
         flight = {}  # index: whether all of its frame has been sent
-        if sent_ahead and ahead and not tries:
-            flight[todo.popleft()] = True
         before = len(todo)
         try:
             _run(plpy, _connect(plpy), todo, flight, encode, receive, window)
@@ -208,8 +186,7 @@ def owner(link):
 
 def close():
     """Drop the connection; the host cancels what is still running for it."""
-    global _connection, _ahead
-    _ahead = False
+    global _connection
     if _connection:
         with contextlib.suppress(OSError):
             _connection[0].close()

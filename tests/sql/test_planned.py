@@ -74,13 +74,3 @@ def test_a_statement_planted_under_a_name_is_run_for_nobody_else(db, manual, rol
 def test_what_the_statement_raises_is_raised_with_its_code_and_hint(db, manual, fails):
     assert [fails("SELECT lore.search('manual', 'backup', rerank => 'absent')") for _ in range(2)] == ["LO201"] * 2
 
-
-def test_a_query_asked_for_and_not_fetched_is_no_other_querys_vector(db, manual):
-    """As after an error between the two: the reply must not be read as the answer to the next call."""
-    expected = db.execute("SELECT lore.embed('the second')::text").fetchone()
-    db.execute("SELECT lore._embed_query('the first', NULL, true)")
-    assert db.execute("SELECT lore.embed('the second')::text").fetchone() == expected
-    db.execute("SELECT lore._embed_query('the first', NULL, true)")
-    db.execute("SELECT lore._embed_query('the third', NULL, true)")
-    got = db.execute("SELECT (lore._embed_query('the third', NULL, false)).embedding::vector::text").fetchone()
-    assert got == db.execute("SELECT lore.embed('the third', NULL, 'query')::text").fetchone()
