@@ -103,7 +103,7 @@ def test_an_index_that_is_used_is_named(db, manual):
     assert explain(db)["vector"].index is None
     db.execute("SELECT lore.build_index('manual', 'hnsw')")
     db.execute("SET enable_seqscan = off")
-    assert explain(db)["vector"].index.startswith("vector_")
+    assert "vector_" in explain(db)["vector"].index
     assert explain(db, options=", candidates => 5, mode => 'vector'")["vector"].rows == 10
 
 
