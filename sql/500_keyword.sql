@@ -29,50 +29,6 @@ $$;
 COMMENT ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer) IS
     'The chunks that match a query best, by a BM25 index of pg_textsearch.';
 
-CREATE FUNCTION lore._tsvector_scores(
-    collection lore._collection,
-    query      text,
-    path       jsonpath,
-    k          integer
-) RETURNS TABLE (chunk_id bigint, score double precision)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    c       lore._collection := collection;
-    passing text := CASE WHEN path IS NOT NULL THEN format(' AND n.document_id IN (SELECT d.id FROM %s AS d WHERE d.metadata @@ $2)', c.documents) ELSE '' END;
-    few     constant integer := 3000;       -- a word's chunks are counted, and chunks are ranked, up to here
-    words   tsquery[];
-    weights double precision[];
-    wanted  tsquery;
-BEGIN
-    -- Words from the rarest on while together they bring in few chunks, but until there are k; those left out still count in the
-    -- scores. So a natural question costs what its rare words cost, and no word has to match. Where even the rarest word stands in
-    -- more than 12,000 chunks, these are ranked.
-    EXECUTE format($sql$
-        SELECT array_agg(w.query), array_agg(w.weight), string_agg(w.query::text, ' | ') FILTER (WHERE w.running <= $3 OR w.running - w.chunks < $4)
-        FROM (SELECT l.query, f.chunks, ln(1 + (a.chunks - f.chunks + 0.5::float8) / (f.chunks + 0.5)) AS weight,
-                     sum(f.chunks) OVER (ORDER BY f.chunks, l.query::text ROWS UNBOUNDED PRECEDING) AS running
-              FROM (SELECT ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS query
-                    FROM unnest(to_tsvector(%L::regconfig, $1)) ORDER BY positions[1] LIMIT 100) AS l,
-                   (SELECT count(*) AS chunks FROM %2$s) AS a,
-                   LATERAL (SELECT count(*) AS chunks FROM (SELECT FROM %2$s AS n WHERE n.search @@ l.query%3$s LIMIT $3) AS m) AS f
-              WHERE f.chunks > 0) AS w$sql$, c.language, c.chunks, passing) INTO words, weights, wanted USING query, path, few, k;
-    -- ts_rank of one word found n times is sum(1 / i^2, i = 1..n) / (pi^2 / 6), which gives n back: n is close to
-    -- 0.607927 / (1 - rank) - 0.607927. t / (t + K) is written 1 - K / (t + K).
-    RETURN QUERY EXECUTE format($sql$
-        SELECT m.id, 2.2 * (%s) AS score
-        FROM (SELECT n.id, n.search, 1.2 * (0.25 + 0.75 * n.tokens / avg(n.tokens) OVER ())::float8 AS norm
-              FROM (SELECT n.id, n.search, n.tokens FROM %s AS n WHERE n.search @@ $5%s LIMIT $6) AS n) AS m
-        ORDER BY score DESC, m.id LIMIT $2$sql$,
-        (SELECT coalesce(string_agg(format('$4[%s] * (1 - norm / (norm - 0.607927 + 0.607927 / greatest(1 - ts_rank(''{1,1,1,1}'', m.search, $3[%1$s]), 0.0001)))', i), ' + '), '0::float8')
-         FROM generate_subscripts(words, 1) AS i), c.chunks, replace(passing, '$2', '$1')) USING path, k, words, weights, wanted, 4 * few;
-END
-$$;
-
-COMMENT ON FUNCTION lore._tsvector_scores(lore._collection, text, jsonpath, integer) IS
-    'The chunks that match a query best, by a GIN index on a tsvector: rarest words first, and any of them may match.';
-
 CREATE FUNCTION lore._keyword_scores(
     collection lore._collection,
     query      text,
@@ -133,7 +89,7 @@ $$;
 
 COMMENT ON FUNCTION lore._require_query(text) IS 'Raises LO101 empty query, LO102 query too long.';
 
-REVOKE ALL ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer), lore._tsvector_scores(lore._collection, text, jsonpath, integer),
+REVOKE ALL ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer),
     lore._keyword_scores(lore._collection, text, jsonpath, integer), lore.keyword_scores(text, text, integer, jsonb), lore._require_query(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer), lore._tsvector_scores(lore._collection, text, jsonpath, integer),
+GRANT EXECUTE ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer),
     lore._keyword_scores(lore._collection, text, jsonpath, integer), lore.keyword_scores(text, text, integer, jsonb), lore._require_query(text) TO lore_reader;
