@@ -33,13 +33,16 @@ CREATE FUNCTION lore._keyword_scores(
     collection lore._collection,
     query      text,
     path       jsonpath,
-    k          integer
+    k          integer,
+    match      text DEFAULT 'any'           -- or all, phrase, prefix, fuzzy
 ) RETURNS TABLE (chunk_id bigint, score double precision)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (collection).keyword = 'bm25' THEN
+    IF match IN ('all', 'phrase', 'prefix') THEN
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._match_scores(collection, query, path, k, match) AS s ORDER BY s.score DESC, s.chunk_id;
+    ELSIF (collection).keyword = 'bm25' THEN
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._bm25_scores(collection, query, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
     ELSE
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._tsvector_scores(collection, query, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
@@ -47,13 +50,14 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION lore._keyword_scores(lore._collection, text, jsonpath, integer) IS 'The rows of lore.keyword_scores.';
+COMMENT ON FUNCTION lore._keyword_scores(lore._collection, text, jsonpath, integer, text) IS 'The rows of lore.keyword_scores.';
 
 CREATE FUNCTION lore.keyword_scores(
     collection text,
     query      text,
     k          integer DEFAULT 100,
-    filter     jsonb DEFAULT NULL
+    filter     jsonb DEFAULT NULL,
+    match      text DEFAULT 'any'           -- of the words; or 'all', 'phrase', 'prefix', 'fuzzy'
 ) RETURNS TABLE (chunk_id bigint, score double precision)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000 ROWS 100
 SET search_path = pg_catalog, pg_temp
@@ -64,13 +68,14 @@ DECLARE
 BEGIN
     IF $2 IS NOT NULL THEN
         PERFORM lore._require_query($2);
-        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._keyword_scores(c, $2, path, $3) AS s;
+        PERFORM lore._require_match($5);
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._keyword_scores(c, $2, path, $3, $5) AS s;
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION lore.keyword_scores(text, text, integer, jsonb) IS
-    'The keyword arm of a search: the k chunks that match the words of a query best, with their BM25 scores. Any word may match. Raises LO101 empty query, LO104 bad filter, LO203 unknown collection, LO206 missing keyword engine.';
+COMMENT ON FUNCTION lore.keyword_scores(text, text, integer, jsonb, text) IS
+    'The keyword arm of a search: the k chunks that match the words of a query best, with their BM25 scores. match: any word (misspelt ones are mended, with a NOTICE), all words, the words in a row (phrase), all words of which the last is a beginning (prefix), or any of the likest words (fuzzy). Raises LO101 empty query, LO103 unknown match, LO104 bad filter, LO203 unknown collection, LO206 missing keyword engine.';
 
 CREATE FUNCTION lore._require_query(
     query text
@@ -90,6 +95,6 @@ $$;
 COMMENT ON FUNCTION lore._require_query(text) IS 'Raises LO101 empty query, LO102 query too long.';
 
 REVOKE ALL ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer),
-    lore._keyword_scores(lore._collection, text, jsonpath, integer), lore.keyword_scores(text, text, integer, jsonb), lore._require_query(text) FROM PUBLIC;
+    lore._keyword_scores(lore._collection, text, jsonpath, integer, text), lore.keyword_scores(text, text, integer, jsonb, text), lore._require_query(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer),
-    lore._keyword_scores(lore._collection, text, jsonpath, integer), lore.keyword_scores(text, text, integer, jsonb), lore._require_query(text) TO lore_reader;
+    lore._keyword_scores(lore._collection, text, jsonpath, integer, text), lore.keyword_scores(text, text, integer, jsonb, text), lore._require_query(text) TO lore_reader;
