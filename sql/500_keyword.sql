@@ -39,13 +39,15 @@ CREATE FUNCTION lore._keyword_scores(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    asked text := CASE WHEN match IN ('any', 'fuzzy') THEN lore._corrected(collection, query, match = 'fuzzy') END;
 BEGIN
     IF match IN ('all', 'phrase', 'prefix') THEN
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._match_scores(collection, query, path, k, match) AS s ORDER BY s.score DESC, s.chunk_id;
     ELSIF (collection).keyword = 'bm25' THEN
-        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._bm25_scores(collection, query, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._bm25_scores(collection, asked, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
     ELSE
-        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._tsvector_scores(collection, query, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._tsvector_scores(collection, asked, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
     END IF;
 END
 $$;

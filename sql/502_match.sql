@@ -48,9 +48,10 @@ AS $$
     SELECT string_agg(DISTINCT b.query::text, ' | ')::tsquery
     FROM (SELECT lore._lexeme(word, ':*') AS query
           UNION ALL SELECT plainto_tsquery(language, word)
-          UNION ALL SELECT lore._lexeme(lexeme, ':*') FROM unnest(to_tsvector(language, word))
+          UNION ALL SELECT lore._lexeme(lexeme, ':*') FROM unnest(to_tsvector(language, word)) WHERE word ~ '^[[:alnum:]]+$'
           UNION ALL SELECT lore._lexeme(left(word, n) || e) FROM generate_series(3, least(length(word), 40) - 1) AS n, unnest(ARRAY['', 'e', 'i']) AS e
-          UNION ALL SELECT lore._lexeme(lexeme) FROM generate_series(3, least(length(word), 40) - 1) AS n, unnest(to_tsvector(language, left(word, n)))) AS b
+          UNION ALL SELECT lore._lexeme(lexeme) FROM generate_series(3, least(length(word), 40) - 1) AS n, unnest(to_tsvector(language, left(word, n)))
+          WHERE word ~ '^[[:alnum:]]+$') AS b
     WHERE numnode(b.query) > 0
 $$;
 
@@ -72,6 +73,10 @@ DECLARE
     last     text;
 BEGIN
     m.words := regexp_split_to_array(btrim(regexp_replace(plain, '\s+', ' ', 'g')), ' ');
+    IF cardinality(m.words) > 1000 THEN
+        PERFORM lore._raise('LO102', format('the query has %s words, more than the 1,000 that can be asked for together', cardinality(m.words)),
+            'match => ''any'' takes as many as there are.');
+    END IF;
     IF match = 'phrase' THEN
         m.stems := phraseto_tsquery(language, plain);
     ELSE
@@ -85,6 +90,7 @@ BEGIN
         IF m.beginning <> '' THEN
             m.pattern := '\m' || regexp_replace(m.beginning, '([^[:alnum:]])', '\\\1', 'g');
             m.whole := plainto_tsquery(language, m.beginning);
+            m.whole := CASE WHEN numnode(m.whole) > 0 THEN m.whole END;
             -- Where it has more than letters, its parts may be words of their own: "pg_cl" of pg_class.
             m.stems := concat_ws(' & ', '( ' || m.stems::text || ' )', (
                 SELECT '( ' || string_agg('( ' || p.query || ' )', ' | ') || ' )'
@@ -101,7 +107,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore._matched(lore._collection, text, text) IS
-    'A query as what the chunks must have: every word (all), the words in a row (phrase), every word and a beginning of the last (prefix). Words count by their stems; stop words do not count.';
+    'A query as what the chunks must have: every word (all), the words in a row (phrase), every word and a beginning of the last (prefix). Words count by their stems; stop words do not count. Raises LO102 too many words.';
 
 CREATE FUNCTION lore._match_condition(
     collection lore._collection,
