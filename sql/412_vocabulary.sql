@@ -4,7 +4,7 @@
 CREATE FUNCTION lore._words_table(
     collection lore._collection
 ) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT format('lore_data.%I', (collection).name || '_words') $$;
 
@@ -13,7 +13,7 @@ COMMENT ON FUNCTION lore._words_table(lore._collection) IS 'Table of a collectio
 CREATE FUNCTION lore._whole_text(
     collection lore._collection             -- of a chunk n
 ) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE (collection).keyword WHEN 'bm25' THEN 'n.search'

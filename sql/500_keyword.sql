@@ -42,7 +42,9 @@ AS $$
 DECLARE
     asked text := CASE WHEN match IN ('any', 'fuzzy') THEN lore._corrected(collection, query, match = 'fuzzy') END;
 BEGIN
-    IF match IN ('all', 'phrase', 'prefix') THEN
+    IF (collection).keyword NOT IN ('bm25', 'tsvector') THEN
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._engine_scores(collection, query, path, k, match) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
+    ELSIF match IN ('all', 'phrase', 'prefix') THEN
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._match_scores(collection, query, path, k, match) AS s ORDER BY s.score DESC, s.chunk_id;
     ELSIF (collection).keyword = 'bm25' THEN
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._bm25_scores(collection, asked, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;

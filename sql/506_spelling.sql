@@ -53,7 +53,7 @@ CREATE FUNCTION lore._corrected(
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-SET pg_trgm.similarity_threshold = 0.3
+SET pg_trgm.similarity_threshold = 0.2  -- two letters swapped in the middle of six leave 0.27
 AS $$
 DECLARE
     c       lore._collection := collection;
@@ -66,7 +66,7 @@ DECLARE
     word    text;
     likest  text[];
 BEGIN
-    IF trigram IS NULL OR to_regclass(own) IS NULL OR NOT has_table_privilege(own, 'SELECT') THEN
+    IF trigram IS NULL OR c.keyword NOT IN ('bm25', 'tsvector') OR to_regclass(own) IS NULL OR NOT has_table_privilege(own, 'SELECT') THEN
         RETURN $2;
     END IF;
     EXECUTE format('SELECT array_agg(q.word ORDER BY q.word) FROM (SELECT DISTINCT lower(m.found[1]) AS word FROM regexp_matches(left($1, 4000), $2, ''g'') AS m(found)) AS q
@@ -75,8 +75,8 @@ BEGIN
     FOREACH word IN ARRAY coalesce(odd[:8], '{}') LOOP
         CONTINUE WHEN lore._is_known(c, word);
         EXECUTE format('SELECT array_agg(v.word ORDER BY left(v.word, 1) = left($1, 1) DESC, v.chunks DESC, v.word)
-            FROM (SELECT v.word, v.chunks FROM %2$s AS v WHERE v.word OPERATOR(%1$s.%%) $1 AND v.word ~ ''^[[:alpha:]]+$''
-                  ORDER BY %1$s.similarity(v.word, $1) DESC, v.chunks DESC LIMIT 100) AS v', trigram, own) INTO likest USING word;
+            FROM (SELECT v.word, v.chunks FROM %2$s AS v WHERE v.word OPERATOR(%1$s.%%) $1 AND v.word ~ ''^[[:alpha:]]+$'' AND abs(length(v.word) - length($1)) <= 3
+                  ORDER BY %1$s.similarity(v.word, $1) DESC, v.chunks DESC LIMIT 200) AS v', trigram, own) INTO likest USING word;
         likest := lore._spelling(word, coalesce(likest, '{}'), CASE WHEN fuzzy THEN 3 ELSE 1 END, CASE WHEN fuzzy THEN 3 ELSE 4 END);
         IF likest <> '{}' THEN
             fixed := regexp_replace(fixed, format(bounds, word), array_to_string(likest, ' '), 'gi');

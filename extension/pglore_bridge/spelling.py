@@ -16,7 +16,9 @@ def spelling(word, known, most, share):
 
 
 def changes(one, other, allowed):
-    """Letters put in, left out, replaced, or swapped with the next, of one word to another; above `allowed` any number is.
+    """Letters put in, left out, replaced, or swapped with the next, of one word to another.
+
+    A number above `allowed` says no more than that.
 
     Source: optimal string alignment, the restricted distance of Damerau (1964) and Levenshtein (1966).
     """

@@ -6,9 +6,10 @@ import psycopg
 import pytest
 
 HOSTILE = [
-    "'", '"', "''", "\\", "%s", "%", "a:b & !c | (d <-> e):*", ":*", "<b>bold", "<", "a <b c> d", "[[:alnum:]", "(?i)x", "\\m",
-    "\x01", "!!! ... ---", "🙂", "🙂 🙂 vac🙂", "真空 清理", "вакуум", "مكنسة", "a\u00a0b", "a\u3000b", "é" * 3000, "x" * 5000,
-    "don't", "pg_dump's", "C++ & C#", "http://a.b/c?d=e&f", "a@b.cd", "1e10 -5 .5", "'; DROP TABLE x --", "$1 $$", "a\tb\nc",
+    "'", '"', "''", "\\", "%s", "%", "a:b & !c | (d <-> e):*", ":*", "<b>bold", "<", "a <b c> d", "[[:alnum:]",
+    "(?i)x", "\\m", "\x01", "!!! ... ---", "🙂", "🙂 🙂 vac🙂", "真空 清理", "вакуум", "مكنسة", "a\u00a0b",
+    "a\u3000b", "é" * 3000, "x" * 5000, "don't", "pg_dump's", "C++ & C#", "http://a.b/c?d=e&f", "a@b.cd",
+    "1e10 -5 .5", "'; DROP TABLE x --", "$1 $$", "a\tb\nc",
 ]  # fmt: skip
 
 
@@ -17,7 +18,8 @@ def found(db, query, match, **arguments):
     named = "".join(f", {name} => %({name})s" for name in values)
     rows = db.execute(
         f"SELECT d.key, s.score FROM lore.keyword_scores('manual', %(query)s, match => %(match)s{named}) AS s "
-        "JOIN lore_data.manual_chunks AS c ON c.id = s.chunk_id JOIN lore_data.manual_documents AS d ON d.id = c.document_id "
+        "JOIN lore_data.manual_chunks AS c ON c.id = s.chunk_id "
+        "JOIN lore_data.manual_documents AS d ON d.id = c.document_id "
         "ORDER BY s.score DESC, s.chunk_id",
         {"query": query, "match": match, **values},
     ).fetchall()
@@ -35,7 +37,8 @@ def village(db, keyword):
         for i in range(100)
     ]
     db.execute(
-        "SELECT lore.add_many('manual', %s, %s, ARRAY(SELECT jsonb_build_object('n', i) FROM generate_series(0, 99) AS i))",
+        "SELECT lore.add_many('manual', %s, %s, "
+        "ARRAY(SELECT jsonb_build_object('n', i) FROM generate_series(0, 99) AS i))",
         [[f"{i:02}" for i in range(100)], texts],
     )
     return texts
@@ -85,7 +88,12 @@ def test_as_many_rows_come_back_as_match(db, village):
 
 def test_a_filter_narrows_every_way_to_match(db, village):
     few = {"n": {"$lt": 10}}
-    for match, query, count in [("all", "pumps steam", 10), ("phrase", "steam pumps", 5), ("prefix", "steam pu", 10), ("prefix", "relationsh", 8)]:
+    for match, query, count in [
+        ("all", "pumps steam", 10),
+        ("phrase", "steam pumps", 5),
+        ("prefix", "steam pu", 10),
+        ("prefix", "relationsh", 8),
+    ]:
         assert sorted(found(db, query, match, filter=few)) == [
             key for key in sorted(found(db, query, match, k=1000)) if int(key) < 10
         ]
@@ -94,10 +102,13 @@ def test_a_filter_narrows_every_way_to_match(db, village):
 
 def test_the_title_and_the_headings_count(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
-    db.execute(
-        "SELECT lore.add('manual', 'a', E'# Valves\\n\\nThey turn.', '{\"title\": \"Waterworks handbook\"}')"
-    )
-    for match, query in [("all", "handbook turn"), ("phrase", "waterworks handbook"), ("prefix", "turn waterw"), ("prefix", "valv")]:
+    db.execute("SELECT lore.add('manual', 'a', E'# Valves\\n\\nThey turn.', '{\"title\": \"Waterworks handbook\"}')")
+    for match, query in [
+        ("all", "handbook turn"),
+        ("phrase", "waterworks handbook"),
+        ("prefix", "turn waterw"),
+        ("prefix", "valv"),
+    ]:
         assert found(db, query, match) == ["a"]
 
 
@@ -105,7 +116,18 @@ def test_both_keyword_indexes_find_the_same_chunks(db):
     from .conftest import TEXTS, use_textsearch
 
     use_textsearch(db)
-    queries = ["block", "database objects", "a role", "write-ahead log", "does not block wri", "pg_d", "it", "cr", "data files", "the of"]
+    queries = [
+        "block",
+        "database objects",
+        "a role",
+        "write-ahead log",
+        "does not block wri",
+        "pg_d",
+        "it",
+        "cr",
+        "data files",
+        "the of",
+    ]
     rows = {}
     for kind in ("tsvector", "bm25"):
         db.execute("SELECT lore.drop_collection('manual', if_exists => true)")
@@ -129,7 +151,14 @@ def test_any_text_is_only_text(db, manual, match):
 
 @pytest.mark.parametrize("match", ["any", "all", "phrase", "prefix", "fuzzy"])
 def test_a_query_as_long_as_can_be_is_answered(db, manual, match, fails):
-    for query in ("storage " * 4000, " ".join(f"w{i}" for i in range(4600)), "a" * 32000, "x1 " * 10000, "'" * 32000, "é " * 16000):
+    for query in (
+        "storage " * 4000,
+        " ".join(f"w{i}" for i in range(4600)),
+        "a" * 32000,
+        "x1 " * 10000,
+        "'" * 32000,
+        "é " * 16000,
+    ):
         try:
             found(db, query[:32000], match)
         except psycopg.Error as error:
