@@ -34,6 +34,7 @@ BEGIN
     IF numnode(stems) = 0 THEN
         RETURN true;
     ELSIF c.keyword = 'bm25' THEN
+        PERFORM lore._ready_keyword_index(c);
         PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.keyword_schema), true);
         EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT n.id FROM %2$s AS n ORDER BY n.search OPERATOR(%1$s.<@>) %1$s.to_bm25query($1, %3$L) LIMIT 1) AS n)',
             c.keyword_schema, c.chunks, c.keyword_index) INTO found USING word;
