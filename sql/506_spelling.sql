@@ -78,7 +78,7 @@ BEGIN
         EXECUTE format('SELECT array_agg(v.word ORDER BY left(v.word, 1) = left($1, 1) DESC, v.chunks DESC, v.word)
             FROM (SELECT v.word, v.chunks FROM %2$s AS v WHERE v.word OPERATOR(%1$s.%%) $1 AND v.word ~ ''^[[:alpha:]]+$'' AND abs(length(v.word) - length($1)) <= 3
                   ORDER BY %1$s.similarity(v.word, $1) DESC, v.chunks DESC LIMIT 200) AS v', trigram, own) INTO likest USING word;
-        likest := lore._spelling(word, coalesce(likest, '{}'), CASE WHEN fuzzy THEN 3 ELSE 1 END, CASE WHEN fuzzy THEN 3 ELSE 4 END);
+        likest := lore._spelling(word, coalesce(likest, '{}'), CASE WHEN fuzzy THEN 3 ELSE 1 END, CASE WHEN fuzzy THEN 3 ELSE 6 END);
         IF likest <> '{}' THEN
             fixed := regexp_replace(fixed, format(bounds, word), array_to_string(likest, ' '), 'gi');
             RAISE NOTICE 'no chunk of collection "%" has "%": searched for "%"', c.name, word, array_to_string(likest, '", "')
