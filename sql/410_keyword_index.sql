@@ -14,14 +14,12 @@ AS $$
 DECLARE
     name text := split_part((collection).keyword_index, '.', 2);
 BEGIN
-    IF (collection).keyword = 'tsvector' THEN
-        EXECUTE format('CREATE INDEX %I ON %s USING gin (search)', name, (collection).chunks);
-    ELSIF (collection).keyword_schema IS NULL THEN
+    IF (collection).keyword = 'bm25' AND (collection).keyword_schema IS NULL THEN
         PERFORM lore._raise('LO206', format('the keyword index of collection "%s" needs the extension pg_textsearch', (collection).name),
             'CREATE EXTENSION pg_textsearch, or search with mode => ''vector''.');
-    ELSE
-        EXECUTE format('CREATE INDEX %I ON %s USING bm25 (search) WITH (text_config = %L)', name, (collection).chunks, (collection).language);
     END IF;
+    EXECUTE format('CREATE INDEX %I ON %s ', name, (collection).chunks)
+        || (lore._keyword_engine((collection).keyword, (collection).language, name, (collection).chunks)).index;
 END
 $$;
 

@@ -1,4 +1,4 @@
--- 420_collections.sql: collections made, dropped and listed. Needs 400_catalog, 405_defaults, 410_keyword_index.
+-- 420_collections.sql: collections made, dropped and listed. Needs 400_catalog, 405_defaults, 410_keyword_index, 411_keyword_engines.
 
 CREATE FUNCTION lore.create_collection(
     collection     text,
@@ -8,7 +8,7 @@ CREATE FUNCTION lore.create_collection(
     chunk_size     integer DEFAULT NULL,    -- tokens; NULL leaves room in the model's window for title and heading
     chunk_overlap  integer DEFAULT 0,       -- tokens that a chunk repeats of the one before
     if_not_exists  boolean DEFAULT false,
-    keyword        text DEFAULT NULL,       -- 'bm25' or 'tsvector'; NULL is bm25 where pg_textsearch is installed
+    keyword        text DEFAULT NULL,       -- 'bm25', 'tsvector', 'pg_search', 'vchord_bm25'; NULL is bm25 where pg_textsearch is installed
     index_kind     text DEFAULT 'auto',     -- of vector index, which lore.maintain builds: exact, hnsw, hnsw_bit, ivfflat, diskann, vchordrq
     metric         text DEFAULT 'cosine',   -- or 'ip', 'l2'
     filterable     text[] DEFAULT '{}'      -- fields of the metadata that get indexes for filters
@@ -31,11 +31,7 @@ BEGIN
         END IF;
         PERFORM lore._raise('LO103', format('collection "%s" is there already', $1), 'Pass if_not_exists => true, or choose another name.');
     END IF;
-    IF kind NOT IN ('bm25', 'tsvector') THEN
-        PERFORM lore._raise('LO103', 'keyword is neither bm25 nor tsvector', 'Leave it out to take what is installed.');
-    ELSIF kind = 'bm25' AND lore._schema_of('pg_textsearch') IS NULL THEN
-        PERFORM lore._raise('LO206', 'keyword => ''bm25'' needs the extension pg_textsearch', 'CREATE EXTENSION pg_textsearch, or leave keyword out.');
-    END IF;
+    PERFORM lore._require_keyword(kind);
     IF $9 IS NULL OR $9 NOT IN ('auto', 'exact') AND (lore._index_kind($9, 'cosine')).kind IS NULL THEN
         PERFORM lore._raise('LO103', format('"%s" is no kind of index', left($9, 60)), 'Kinds: auto, exact, hnsw, hnsw_bit, ivfflat, diskann, vchordrq.');
     ELSIF lore._operator($10) IS NULL THEN
@@ -115,10 +111,13 @@ BEGIN
             search      %s NOT NULL,
             UNIQUE (document_id, ordinal)
         ) WITH (toast_tuple_target = 4080)$sql$, (collection).chunks, (collection).documents, (collection).vector_schema, (collection).dimensions,
-        CASE (collection).keyword WHEN 'bm25' THEN 'text' ELSE 'tsvector' END);
+        (lore._keyword_engine((collection).keyword, (collection).language, '', '')).column_type);
     -- A row of up to half a page stays whole: a search reads the texts of 200 candidates, and each that lies elsewhere costs as much as
     -- the row. In larger rows the text is moved out before the vector, which an exact search reads for every chunk.
     EXECUTE format('ALTER TABLE %s ALTER COLUMN embedding SET STORAGE MAIN', (collection).chunks);
+    IF (collection).keyword = 'tsvector' THEN  -- nor the words, which are read of each chunk that is ranked
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN search SET STORAGE MAIN', (collection).chunks);
+    END IF;
     EXECUTE format('GRANT SELECT ON %s TO lore_reader', tables);
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO lore_writer', tables);
     EXECUTE format('ALTER TABLE %s OWNER TO lore_admin', (collection).documents);

@@ -18,7 +18,7 @@ BEGIN
     END IF;
     c := lore._open(collection);
     DELETE FROM lore_data.collections AS n WHERE n.id = c.id;
-    EXECUTE format('DROP TABLE %s, %s', c.chunks, c.documents);
+    EXECUTE format('DROP TABLE IF EXISTS %s, %s, %s', lore._words_table(c), c.chunks, c.documents);
     RETURN true;
 END
 $$;

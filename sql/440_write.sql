@@ -120,8 +120,7 @@ BEGIN
             SELECT u.document_id, u.ordinal, u.span, u.heading, u.content, u.tokens, u.embedding,
                    (SELECT m.fingerprint FROM lore.models AS m WHERE m.alias = $3 AND m.task = ''embed''), %s
             FROM ROWS FROM (unnest($1), unnest($2)) AS u(document_id, ordinal, span, heading, content, tokens, title, prefix, embedding)',
-            c.chunks, CASE c.keyword WHEN 'bm25' THEN 'lore._search_text(lore._prefix(u.title, u.heading), u.content)'
-                ELSE format('to_tsvector(%L::regconfig, lore._search_text(lore._prefix(u.title, u.heading), u.content))', c.language) END)
+            c.chunks, replace((lore._keyword_engine(c.keyword, c.language, '', '')).value, '%', 'lore._search_text(lore._prefix(u.title, u.heading), u.content)'))
             USING cut, made.vectors, c.model;
         chunks := cardinality(cut);
         tokens := (SELECT coalesce(sum(u.tokens), 0) FROM unnest(cut) AS u);

@@ -53,11 +53,17 @@ BEGIN
         reason := s.reason;
         RETURN NEXT;
     END LOOP;
+    FOR s IN SELECT i.* FROM lore._vocabulary_state($1) AS i LOOP
+        name := s.collection_name;
+        action := format('counted %s words', lore._build_vocabulary(s.collection_name));
+        reason := s.reason;
+        RETURN NEXT;
+    END LOOP;
 END
 $$;
 
 COMMENT ON FUNCTION lore.maintain(text) IS
-    'Builds what a collection, or each, has outgrown: a vector index that is missing, broken, of a kind that no longer suits, or learned from too few rows. What was done, and why; no rows where all is well. Raises LO203 unknown collection.';
+    'Builds what a collection, or each, has outgrown: a vector index that is missing, broken, of a kind that no longer suits, or learned from too few rows; and, where pg_trgm is installed, the vocabulary that misspelt words of a query are mended by. What was done, and why; no rows where all is well. Raises LO203 unknown collection.';
 
 CREATE FUNCTION lore._doctor_indexes() RETURNS TABLE (severity text, finding text, remedy text)
 LANGUAGE sql STABLE PARALLEL SAFE

@@ -18,6 +18,9 @@ AS $$
            'Install pg_textsearch, add it to shared_preload_libraries, restart, CREATE EXTENSION pg_textsearch.'
     WHERE NOT EXISTS (SELECT FROM installed WHERE name = 'pg_textsearch')
     UNION ALL
+    SELECT 'info', 'pg_trgm is not installed: misspelt words of a query are not mended', 'CREATE EXTENSION pg_trgm, then SELECT * FROM lore.maintain().'
+    WHERE NOT EXISTS (SELECT FROM installed WHERE name = 'pg_trgm')
+    UNION ALL
     SELECT 'warning', format('pg_textsearch is %s, a prerelease: its indexes do not outlive a restart of the server', version),
            'Nothing is lost: each is built anew when it is first used after a restart. For PostgreSQL''s own index instead: lore.create_collection(..., keyword => ''tsvector'').'
     FROM installed WHERE name = 'pg_textsearch' AND number < ARRAY[1]
@@ -76,6 +79,8 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY SELECT i.severity, i.finding, i.remedy FROM lore._doctor_indexes() AS i;
+    RETURN QUERY SELECT 'info', format('collection "%s" %s: misspelt words of a query may not be mended', v.collection_name, v.reason),
+        format('SELECT * FROM lore.maintain(%L)', v.collection_name) FROM lore._vocabulary_state() AS v;
     FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o ORDER BY n.name LOOP
         IF c.keyword = 'bm25' AND c.keyword_schema IS NULL THEN
             RETURN QUERY SELECT 'error', format('collection "%s" has a BM25 index, but pg_textsearch is not installed: only mode => ''vector'' works', c.name),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def command(check: bool, downgrade: bool, yes: bool, dsn: str | None, as_json: bool) -> None:
     """Make the extension and the catalog, or update the catalog.
 
-    Where the server has pg_textsearch, that extension is made too, for BM25.
+    Where the server has pg_textsearch (BM25) and pg_trgm (misspelt words), those extensions are made too.
     Running it again does no harm. Needs pglore[catalog].
 
     \b
@@ -56,7 +56,7 @@ def command(check: bool, downgrade: bool, yes: bool, dsn: str | None, as_json: b
             tell(message, {"extension": version, "current": current}, as_json)
             sys.exit(0 if current else ERROR)
         create_extension(connection)
-        create_keyword_extension(connection)
+        create_keyword_extensions(connection)
         migrations.upgrade(connection)
         version = extension(connection)
         tell(f"Ready: extension pglore {version} and its catalog.", {"extension": version, "current": True}, as_json)
@@ -95,14 +95,15 @@ def create_extension(connection: Connection) -> None:
         raise pglore.SetupError(str(error.diag.message_primary), sqlstate=error.sqlstate, hint=hint) from error
 
 
-def create_keyword_extension(connection: Connection) -> None:
-    """Make pg_textsearch where the server has it: new collections then rank words by BM25."""
+def create_keyword_extensions(connection: Connection) -> None:
+    """Make pg_textsearch, for BM25, and pg_trgm, for misspelt words, where the server has them."""
     import psycopg
 
-    # Nothing depends on it: where it is not preloaded or not allowed, collections use tsvector, and the doctor says so.
-    with contextlib.suppress(psycopg.Error):
-        if connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_textsearch'").fetchone():
-            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_textsearch")
+    # Nothing depends on them: where one is not preloaded or not allowed, searches do without, and the doctor says so.
+    for name in ("pg_textsearch", "pg_trgm"):
+        with contextlib.suppress(psycopg.Error):
+            if connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = %s", [name]).fetchone():
+                connection.execute(f"CREATE EXTENSION IF NOT EXISTS {name}")
 
 
 def tell(message: str, value: dict[str, Any], as_json: bool) -> None:

@@ -14,6 +14,7 @@ from .documents import AsyncDocuments, Documents
 from .evaluate import AsyncEvaluate, Evaluate
 from .explain import AsyncExplain, Explain
 from .indexes import AsyncIndexes, Indexes
+from .keywords import AsyncKeywords, Keywords
 from .search import AsyncSearch, Search
 from .session import AsyncSession, Session
 
@@ -43,7 +44,7 @@ class CollectionInfo:
 
 
 class AsyncCollection(
-    AsyncSearch, AsyncExplain, AsyncContext, AsyncAsk, AsyncDocuments, AsyncEvaluate, AsyncIndexes
+    AsyncSearch, AsyncKeywords, AsyncExplain, AsyncContext, AsyncAsk, AsyncDocuments, AsyncEvaluate, AsyncIndexes
 ):  # fmt: skip
     """A collection by its name. Made by `AsyncClient.collection`; the server looks the name up at each call."""
 
@@ -103,7 +104,7 @@ class AsyncCollections(AsyncSession):
 
 
 class Collection(
-    Search, Explain, Context, Ask, Documents, Evaluate, Indexes
+    Search, Keywords, Explain, Context, Ask, Documents, Evaluate, Indexes
 ):  # fmt: skip
     """A collection by its name. Made by `Client.collection`; the server looks the name up at each call."""
 

@@ -63,3 +63,9 @@ def test_init_makes_pg_textsearch_where_the_server_has_it_so_that_collections_us
     bare.execute("SELECT lore.create_collection('pages')")
     keyword = bare.execute("SELECT keyword FROM lore.collections").fetchone()[0]
     assert keyword == ("bm25" if available else "tsvector")
+
+
+def test_init_makes_pg_trgm_where_the_server_has_it_so_that_misspelt_words_can_be_mended(pglore, bare):
+    available = bare.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'").fetchone()
+    assert pglore("init").exit_code == 0
+    assert bare.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'").fetchone() == available

@@ -77,6 +77,22 @@ def test_downgrade_removes_every_collection_and_names_them(db):
     assert db.execute("TABLE lore.collections").fetchall() == []
 
 
+def test_the_revision_of_vocabularies_goes_back_and_forth(db):
+    db.execute("CREATE EXTENSION pg_trgm")
+    db.execute("SELECT lore.create_collection('a', keyword => 'tsvector'), lore.add('a', 'k', 'text')")
+    db.execute("SELECT * FROM lore.maintain()")
+    before = catalog(db)
+    assert "a_words.word" in before["columns"]
+    downgrade(db, "0003")
+    assert db.execute("SELECT to_regclass('lore_data.a_words'), to_regclass('lore_data.vocabularies')").fetchone() == (
+        None,
+        None,
+    )
+    upgrade(db)
+    db.execute("SELECT * FROM lore.maintain()")
+    assert catalog(db) == before
+
+
 def test_upgrade_is_part_of_the_callers_transaction(db, dsn):
     downgrade(db)
     with psycopg.connect(dsn, row_factory=dict_row) as connection:

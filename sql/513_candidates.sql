@@ -1,4 +1,4 @@
--- 506_candidates.sql: the chunks that the arms of a search offer, with their words. Needs 470_index_kinds.
+-- 513_candidates.sql: the chunks that the arms of a search offer, with their words. Needs 470_index_kinds.
 
 CREATE FUNCTION lore._worded_text(
     collection lore._collection

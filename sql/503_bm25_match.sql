@@ -1,0 +1,103 @@
+-- 503_bm25_match.sql: which chunks match a query in all its words, in a row, or by a beginning, by a BM25 index.
+-- Such an index knows neither "and" nor order, but gives all chunks of a word in about 2 us each: the sets of the words are
+-- intersected, from the rarest on, and what is left is read where the words alone do not decide. Needs 410_keyword_index,
+-- 412_vocabulary, 502_match.
+
+CREATE FUNCTION lore._bm25_having(
+    collection lore._collection,
+    words      text,
+    among      bigint[],                    -- chunks; NULL is all
+    path       jsonpath
+) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_sort = off
+AS $$
+DECLARE
+    c     lore._collection := collection;
+    found bigint[];
+    most  bigint := greatest(100000, 2 * lore._estimated_rows(c.chunks));  -- with a limit the index is quicker
+BEGIN
+    PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.keyword_schema), true);
+    LOOP
+        EXECUTE format('SELECT coalesce(array_agg(n.id), ''{}'') FROM (SELECT n.id FROM %2$s AS n WHERE %3$s
+            ORDER BY n.search OPERATOR(%1$s.<@>) %1$s.to_bm25query($1, %4$L) LIMIT %5$s) AS n', c.keyword_schema, c.chunks,
+            concat_ws(' AND ', 'true', CASE WHEN among IS NOT NULL THEN '(n.id IN (SELECT unnest($2))) IS TRUE' END,
+                CASE WHEN path IS NOT NULL THEN format('(n.document_id IN (SELECT d.id FROM %s AS d WHERE d.metadata @@ $3)) IS TRUE', c.documents) END),
+            c.keyword_index, most) INTO found USING words, among, path;
+        EXIT WHEN cardinality(found) < most;
+        most := 10 * most;
+    END LOOP;
+    RETURN found;
+END
+$$;
+
+COMMENT ON FUNCTION lore._bm25_having(lore._collection, text, bigint[], jsonpath) IS 'All chunks that have any of some words, by a BM25 index.';
+
+CREATE FUNCTION lore._bm25_matching(
+    collection lore._collection,
+    match      lore._match,
+    path       jsonpath,
+    OUT ids       bigint[],
+    OUT condition text                      -- which of them match; NULL is all
+)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c    lore._collection := collection;
+    word text;
+    sure boolean := (match).stems::text !~ '<(-|\d+)>';
+BEGIN
+    PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.keyword_schema), true);
+    FOR word IN EXECUTE format('SELECT w FROM unnest($1) AS w ORDER BY w OPERATOR(%1$s.<@>) %1$s.to_bm25query(w, %2$L), w', c.keyword_schema, c.keyword_index) USING (match).words LOOP
+        IF cardinality(ids) <= 50 THEN  -- reading these costs less
+            sure := false;
+            EXIT;
+        END IF;
+        ids := lore._bm25_having(c, word, ids, CASE WHEN ids IS NULL THEN path END);
+        sure := sure AND length(to_tsvector(c.language::regconfig, word)) = 1;
+    END LOOP;
+    IF (match).pattern IS NOT NULL AND ids IS NULL THEN
+        ids := lore._begun(c, match, path);
+    ELSIF (match).pattern IS NOT NULL OR NOT sure THEN
+        condition := lore._match_condition(c, match, sure);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._bm25_matching(lore._collection, lore._match, jsonpath) IS 'The chunks that match, or may, by a BM25 index: no other does.';
+
+CREATE FUNCTION lore._begun(
+    collection lore._collection,
+    match      lore._match,
+    path       jsonpath
+) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c     lore._collection := collection;
+    known lore._vocabulary_words := lore._known_words(c, (match).beginning);
+    found bigint[];
+BEGIN
+    -- What the vocabulary does not know is read: does a word begin so, and is it more than a stop word?
+    EXECUTE format('SELECT coalesce(array_agg(n.id), ''{}'') FROM %1$s AS n WHERE (n.search ~* $1 OR n.id = ANY ($2) AND %2$s @@ $3)%3$s%4$s', c.chunks,
+        format('to_tsvector(%L::regconfig, n.search)', c.language),
+        CASE WHEN known.built_to IS NOT NULL THEN format(' AND (n.id = ANY ($4) OR n.id > $5 AND to_tsvector(%L::regconfig, n.search) @@ $6)', c.language)
+            ELSE format(' AND to_tsvector(%L::regconfig, n.search) @@ $6', c.language) END,
+        CASE WHEN path IS NOT NULL THEN format(' AND n.document_id IN (SELECT d.id FROM %s AS d WHERE d.metadata @@ $7)', c.documents) ELSE '' END)
+        INTO found USING (match).pattern, lore._bm25_having(c, (match).beginning, NULL, path), (match).whole,
+            CASE WHEN known.built_to IS NOT NULL THEN lore._bm25_having(c, concat_ws(' ', (match).beginning, known.words), NULL, path) END, known.built_to, (match).stems, path;
+    RETURN found;
+END
+$$;
+
+COMMENT ON FUNCTION lore._begun(lore._collection, lore._match, jsonpath) IS
+    'The chunks of a BM25 index that have a word which begins so, or that word itself. Without a vocabulary every text is read.';
+
+REVOKE ALL ON FUNCTION lore._bm25_having(lore._collection, text, bigint[], jsonpath), lore._bm25_matching(lore._collection, lore._match, jsonpath),
+    lore._begun(lore._collection, lore._match, jsonpath) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._bm25_having(lore._collection, text, bigint[], jsonpath), lore._bm25_matching(lore._collection, lore._match, jsonpath),
+    lore._begun(lore._collection, lore._match, jsonpath) TO lore_reader;

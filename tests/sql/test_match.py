@@ -1,0 +1,181 @@
+"""Ways to match words: any, all, a phrase, a beginning; the same chunks by both kinds of keyword index."""
+
+import json
+
+import psycopg
+import pytest
+
+HOSTILE = [
+    "'", '"', "''", "\\", "%s", "%", "a:b & !c | (d <-> e):*", ":*", "<b>bold", "<", "a <b c> d", "[[:alnum:]",
+    "(?i)x", "\\m", "\x01", "!!! ... ---", "🙂", "🙂 🙂 vac🙂", "真空 清理", "вакуум", "مكنسة", "a\u00a0b",
+    "a\u3000b", "é" * 3000, "x" * 5000, "don't", "pg_dump's", "C++ & C#", "http://a.b/c?d=e&f", "a@b.cd",
+    "1e10 -5 .5", "'; DROP TABLE x --", "$1 $$", "a\tb\nc",
+]  # fmt: skip
+
+
+def found(db, query, match, **arguments):
+    values = {name: json.dumps(value) if name == "filter" else value for name, value in arguments.items()}
+    named = "".join(f", {name} => %({name})s" for name in values)
+    rows = db.execute(
+        f"SELECT d.key, s.score FROM lore.keyword_scores('manual', %(query)s, match => %(match)s{named}) AS s "
+        "JOIN lore_data.manual_chunks AS c ON c.id = s.chunk_id "
+        "JOIN lore_data.manual_documents AS d ON d.id = c.document_id "
+        "ORDER BY s.score DESC, s.chunk_id",
+        {"query": query, "match": match, **values},
+    ).fetchall()
+    assert all(score > 0 for _, score in rows)
+    return [key for key, _ in rows]
+
+
+@pytest.fixture
+def village(db, keyword):
+    """A hundred documents: words in both orders, in several forms."""
+    db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
+    texts = [
+        f"{'Steam pumps' if i % 2 else 'Pumps of steam'} drive mill {i}. "
+        f"{'It was related by the miller.' if i % 5 == 0 else 'The relationship with the miller is good.'}"
+        for i in range(100)
+    ]
+    db.execute(
+        "SELECT lore.add_many('manual', %s, %s, "
+        "ARRAY(SELECT jsonb_build_object('n', i) FROM generate_series(0, 99) AS i))",
+        [[f"{i:02}" for i in range(100)], texts],
+    )
+    return texts
+
+
+def test_all_words_must_match_in_any_form_and_order(db, manual):
+    assert found(db, "block writers backups", "all") == ["backup"]
+    assert found(db, "reclaiming the storages", "all") == ["vacuum"]
+    assert set(found(db, "block", "all")) == {"index", "backup"}
+    assert found(db, "block zebra", "all") == []
+    assert len(found(db, "block zebra", "any")) == 2
+
+
+def test_the_words_of_a_phrase_stand_in_a_row(db, manual):
+    assert found(db, "does not block", "phrase") == found(db, "not blocking", "phrase")
+    assert found(db, "exclusive lock", "phrase") == ["vacuum"]
+    assert found(db, "lock exclusive", "phrase") == []
+    assert found(db, "occupied by dead tuples", "phrase") == ["vacuum"]
+    assert found(db, "occupied dead tuples", "phrase") == []
+    assert found(db, "B-tree index", "phrase") == ["index"]
+
+
+def test_the_last_word_of_a_prefix_is_a_beginning(db, manual):
+    for typed in ("st", "sto", "stor", "stora", "storag", "storage"):
+        assert "vacuum" in found(db, f"reclaims {typed}", "prefix")
+    assert found(db, "purr cont", "prefix") == ["cats"]
+    assert found(db, "cont purr", "prefix") == []
+    assert found(db, "write-ah", "prefix") == ["wal"]
+    assert found(db, "PG_DU", "prefix") == ["backup"]
+
+
+def test_each_letter_typed_of_a_word_finds_it_though_its_stem_is_shorter(db, village):
+    for word in ("relationship", "related"):
+        for end in range(1, len(word) + 1):
+            whole = [f"{i:02}" for i, text in enumerate(village) if f" {word[:end]}" in text.lower()]
+            assert set(whole) <= set(found(db, word[:end], "prefix")), word[:end]
+    assert len(found(db, "relationsh", "prefix")) == 80
+
+
+def test_as_many_rows_come_back_as_match(db, village):
+    assert len(found(db, "steam pumps", "phrase", k=1000)) == 50
+    assert len(found(db, "steam pumps", "phrase", k=7)) == 7
+    assert len(found(db, "steam pumps", "all", k=1000)) == 100
+    assert set(found(db, "mill 7", "all")) == {"07"}
+    assert len(found(db, "steam pum", "prefix", k=1000)) == 100
+
+
+def test_a_filter_narrows_every_way_to_match(db, village):
+    few = {"n": {"$lt": 10}}
+    for match, query, count in [
+        ("all", "pumps steam", 10),
+        ("phrase", "steam pumps", 5),
+        ("prefix", "steam pu", 10),
+        ("prefix", "relationsh", 8),
+    ]:
+        assert sorted(found(db, query, match, filter=few)) == [
+            key for key in sorted(found(db, query, match, k=1000)) if int(key) < 10
+        ]
+        assert len(found(db, query, match, filter=few)) == count
+
+
+def test_the_title_and_the_headings_count(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
+    db.execute("SELECT lore.add('manual', 'a', E'# Valves\\n\\nThey turn.', '{\"title\": \"Waterworks handbook\"}')")
+    for match, query in [
+        ("all", "handbook turn"),
+        ("phrase", "waterworks handbook"),
+        ("prefix", "turn waterw"),
+        ("prefix", "valv"),
+    ]:
+        assert found(db, query, match) == ["a"]
+
+
+def test_both_keyword_indexes_find_the_same_chunks(db):
+    from .conftest import TEXTS, use_textsearch
+
+    use_textsearch(db)
+    queries = [
+        "block",
+        "database objects",
+        "a role",
+        "write-ahead log",
+        "does not block wri",
+        "pg_d",
+        "it",
+        "cr",
+        "data files",
+        "the of",
+    ]
+    rows = {}
+    for kind in ("tsvector", "bm25"):
+        db.execute("SELECT lore.drop_collection('manual', if_exists => true)")
+        db.execute("SELECT lore.create_collection('manual', keyword => %s)", [kind])
+        db.execute("SELECT lore.add_many('manual', %s, %s)", [list(TEXTS), list(TEXTS.values())])
+        rows[kind] = {(q, m): set(found(db, q, m)) for q in queries for m in ("all", "phrase", "prefix")}
+    assert rows["tsvector"] == rows["bm25"]
+
+
+@pytest.mark.parametrize("match", ["any", "all", "phrase", "prefix", "fuzzy"])
+def test_any_text_is_only_text(db, manual, match):
+    for query in HOSTILE:
+        try:
+            found(db, query, match)
+        except psycopg.Error as error:
+            assert error.sqlstate in ("LO101", "LO102"), (query, error)
+    assert found(db, None, match) == []
+    for query in ("the of and", "!!!", "🙂", "?"):
+        assert found(db, query, match) == []
+
+
+@pytest.mark.parametrize("match", ["any", "all", "phrase", "prefix", "fuzzy"])
+def test_a_query_as_long_as_can_be_is_answered(db, manual, match, fails):
+    for query in (
+        "storage " * 4000,
+        " ".join(f"w{i}" for i in range(4600)),
+        "a" * 32000,
+        "x1 " * 10000,
+        "'" * 32000,
+        "é " * 16000,
+    ):
+        try:
+            found(db, query[:32000], match)
+        except psycopg.Error as error:
+            assert error.sqlstate == "LO102" and match in ("all", "phrase", "prefix")
+    assert fails("SELECT * FROM lore.keyword_scores('manual', %s, match => %s)", ["x" * 32001, match]) == "LO102"
+    assert fails("SELECT * FROM lore.keyword_scores('manual', %s, match => %s)", [" \n", match]) == "LO101"
+
+
+def test_another_way_to_match_is_refused(db, manual, fails):
+    for match in ("exact", "", None, "ALL", "x" * 10000):
+        assert fails("SELECT * FROM lore.keyword_scores('manual', 'text', match => %s)", [match]) == "LO103"
+
+
+def test_another_language_has_its_own_stems(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'german')", [keyword])
+    db.execute("SELECT lore.add('manual', 'a', 'Die Häuser stehen am Wasser.'), lore.add('manual', 'b', 'Das Wasser.')")
+    assert found(db, "Haus Wasser", "all") == ["a"]
+    assert found(db, "häuser stehen", "phrase") == ["a"]
+    for typed in ("Hä", "Häus", "Häuse"):
+        assert found(db, f"wasser {typed}", "prefix") == ["a"]
