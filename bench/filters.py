@@ -68,7 +68,9 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=100_000)
     options.add_argument("--queries", type=int, default=200)
     options.add_argument("--kind", action="append", help="kinds of index; default hnsw, hnsw_bit")
-    options.add_argument("--manual", type=Path, help="folder of the PostgreSQL manual's HTML pages (dev/manual.sh)")
+    options.add_argument(
+        "--manual", type=Path, help="folder of the PostgreSQL manual's HTML pages; default dev/manual.sh's"
+    )
     options.add_argument("--embed-s", type=float, default=600, help="most seconds for embedding what is not kept yet")
     chosen = options.parse_args()
     with given.connect() as db:

@@ -42,6 +42,7 @@ def fill_vectors(db: psycopg.Connection, name: str, vectors: np.ndarray) -> floa
     """
 
     def load() -> None:
+        (kind,) = db.execute("SELECT 'vector'::regtype::oid").fetchone()
         db.execute("SELECT lore.drop_collection(%s, if_exists => true)", [name])
         db.execute(
             "SELECT lore.create_collection(%s, keyword => 'tsvector', "
@@ -50,9 +51,10 @@ def fill_vectors(db: psycopg.Connection, name: str, vectors: np.ndarray) -> floa
         )
         with db.transaction():
             db.execute("CREATE TEMP TABLE given (i bigint, v vector) ON COMMIT DROP")
-            with db.cursor().copy("COPY given FROM STDIN") as copy:
+            with db.cursor().copy("COPY given FROM STDIN (FORMAT binary)") as copy:
+                copy.set_types(["int8", kind])
                 for place, vector in enumerate(vectors):
-                    copy.write_row((place, text(vector)))
+                    copy.write_row((place, vector))
             db.execute(
                 f"INSERT INTO lore_data.{name}_documents (key, content, metadata, content_hash) "
                 "SELECT i::text, 'point ' || i, jsonb_build_object('bucket', abs(hashint8(i) % 100), 'n', i), '' "

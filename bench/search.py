@@ -129,7 +129,9 @@ def main() -> None:
     options.add_argument("--set", choices=["real", "hard"], action="append", help="only this one (may be repeated)")
     options.add_argument("--kind", action="append", help="kinds of index; default hnsw, hnsw_bit")
     options.add_argument("--target", type=float, default=0.99, help="recall that lore.tune is to reach")
-    options.add_argument("--manual", type=Path, help="folder of the PostgreSQL manual's HTML pages (dev/manual.sh)")
+    options.add_argument(
+        "--manual", type=Path, help="folder of the PostgreSQL manual's HTML pages; default dev/manual.sh's"
+    )
     options.add_argument("--embed-s", type=float, default=600, help="most seconds for embedding what is not kept yet")
     chosen = options.parse_args()
     with given.connect() as db:

@@ -6,4 +6,4 @@
 [ -z "${PGLORE_DSN:-}" ] || "$checkout/dev/setup.sh" client
 dsn=$("$checkout/dev/up.sh" | tail -n 1)
 cd "$checkout"
-PGLORE_DSN=$dsn exec .venv/bin/python -m "bench.$NAME" ${ARGS:-}
+PGLORE_CACHE=$cache PGLORE_DSN=$dsn exec .venv/bin/python -m "bench.$NAME" ${ARGS:-}

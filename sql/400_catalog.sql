@@ -93,7 +93,10 @@ BEGIN
     SELECT c.id, c.name, c.model, c.fingerprint, c.dimensions, c.language, c.chunk_strategy, c.chunk_size, c.chunk_overlap, c.keyword,
            format('lore_data.%I', c.name || '_documents'), format('lore_data.%I', c.name || '_chunks'),
            format('lore_data.keyword_%s', c.id), s.vector, s.pg_textsearch, c.index_kind, c.metric, c.filterable,
-           'lore_data.vector_' || v.collection_id || '_' || v.number, CASE WHEN i.indisvalid THEN v.kind ELSE 'exact' END, v.built_rows, v.tuning,
+           'lore_data.vector_' || v.collection_id || '_' || v.number,
+           -- An index of another sketch than this version's is as good as none.
+           CASE WHEN i.indisvalid AND (v.kind <> 'hnsw_bit' OR (SELECT a.atttypmod FROM pg_attribute AS a WHERE a.attrelid = i.indexrelid AND a.attnum = 1) = 2 * c.dimensions)
+                THEN v.kind ELSE 'exact' END, v.built_rows, v.tuning,
            (SELECT d.relrowsecurity FROM pg_class AS d WHERE d.oid = to_regclass(format('lore_data.%I', c.name || '_documents'))), NULL, NULL
     INTO opened
     FROM lore_data.collections AS c

@@ -14,7 +14,7 @@ DECLARE
         WHEN 'ivfflat' THEN '{"lists": [1, 32768]}' WHEN 'vchordrq' THEN '{"lists": [1, 160000]}'
         WHEN 'diskann' THEN '{"num_neighbors": [10, 1000], "search_list_size": [10, 1000], "num_bits_per_dimension": [1, 32]}' ELSE '{}' END;
     o       record;
-    given   jsonb := CASE WHEN kind IN ('ivfflat', 'vchordrq') THEN jsonb_build_object('lists', lore._lists(rows)) ELSE '{}' END || options;
+    given   jsonb := CASE WHEN kind IN ('ivfflat', 'vchordrq') THEN jsonb_build_object('lists', lore._lists(rows)) ELSE '{}' END;
 BEGIN
     IF jsonb_typeof(options) <> 'object' THEN
         PERFORM lore._raise('LO103', 'options is not a JSON object', 'Pass options such as {"m": 16}.');
@@ -28,6 +28,12 @@ BEGIN
                           FROM jsonb_each(allowed) AS a), kind || ' takes no options.'));
         END IF;
     END LOOP;
+    IF kind = 'hnsw_bit' THEN  -- comparing bits is cheap: a graph with fewer links, chosen with more care, is smaller and as good
+        given := jsonb_build_object('m', 12, 'ef_construction', greatest(100, 2 * (options ->> 'm')::integer));
+    ELSIF kind = 'hnsw' AND (options ->> 'm')::integer > 32 THEN  -- pgvector asks for twice as many
+        given := jsonb_build_object('ef_construction', 2 * (options ->> 'm')::integer);
+    END IF;
+    given := given || options;
     IF kind = 'vchordrq' THEN  -- its options are one text, in TOML
         RETURN format(' WITH (options = %L)', format(E'residual_quantization = %s\n[build.internal]\nlists = [%s]\n', CASE WHEN rows > 1000000 THEN 'true' ELSE 'false' END, given ->> 'lists'));
     END IF;

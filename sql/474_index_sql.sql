@@ -78,7 +78,7 @@ BEGIN
             UNION ALL SELECT 2, format('SET maintenance_work_mem = %L', greatest(memory, pg_size_bytes(current_setting('maintenance_work_mem'))) / 1024 || 'kB')
             UNION ALL SELECT 3, format('DROP INDEX%s IF EXISTS lore_data.vector_%s_%s', apart, c.id, number)
             UNION ALL SELECT 4, format('CREATE INDEX%s vector_%s_%s ON %s USING %s ((%s) %s.%s)%s', apart, c.id, number, c.chunks, k.method,
-                format(k.key, 'embedding', c.vector_schema, c.dimensions), coalesce(lore._schema_of(k.extension), 'public'), k.opclass, clause)
+                lore._index_key(k, 'embedding', c.vector_schema, c.dimensions), coalesce(lore._schema_of(k.extension), 'public'), k.opclass, clause)
             UNION ALL SELECT 5, format('SELECT lore._adopt_index(%L, %s, %L, %L, %s, %s, %L)', c.name, number, chosen, $3, size, last, coalesce($2, c.index_kind));
     END IF;
     IF c.vector_index IS NOT NULL THEN

@@ -43,8 +43,8 @@ BEGIN
 )$sql$, distance, carried, c.chunks,
             -- A subselect is a lookup for each row that the scan gives; as a join the condition would be tested on all documents.
             CASE WHEN passing IS NOT NULL THEN format(E'\n    WHERE (SELECT %s FROM %s AS d WHERE d.id = c.document_id)', passing, c.documents) ELSE '' END,
-            format(kind.key, 'c.embedding', c.vector_schema, c.dimensions), c.vector_schema,
-            kind.operator, format(kind.key, 'embedding', c.vector_schema, c.dimensions), fetched),
+            lore._index_key(kind, 'c.embedding', c.vector_schema, c.dimensions), c.vector_schema,
+            kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions), fetched),
         format(E'vector_arm AS MATERIALIZED (\n    SELECT * FROM near ORDER BY distance + 0, id LIMIT %s\n)', wide)];
 END
 $$;
