@@ -71,7 +71,7 @@ def test_the_stages_take_all_of_the_time_and_are_as_slow_as_the_search(db, manua
 
 def test_the_time_of_a_slow_stage_is_its_own(db, manual):
     """Two other parts of the statement read what the keyword arm finds; neither is charged with it."""
-    db.execute("ALTER FUNCTION lore.keyword_scores(text, text, integer, jsonb) RENAME TO quick_keyword_scores")
+    db.execute("ALTER FUNCTION lore.keyword_scores(text, text, integer, jsonb, text) RENAME TO quick_keyword_scores")
     db.execute("""CREATE FUNCTION lore.keyword_scores(collection text, query text, k integer = 100, filter jsonb = NULL)
         RETURNS TABLE (chunk_id bigint, score double precision) LANGUAGE plpgsql AS $$
         BEGIN PERFORM pg_sleep(0.2); RETURN QUERY SELECT * FROM lore.quick_keyword_scores($1, $2, $3, $4); END $$""")
