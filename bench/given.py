@@ -35,29 +35,32 @@ def text(vector: np.ndarray) -> str:
     return "[" + ",".join(f"{number:.7g}" for number in vector.tolist()) + "]"
 
 
-def fill_vectors(db: psycopg.Connection, name: str, vectors: np.ndarray) -> float:
-    """Make a collection of one chunk a vector, with metadata bucket (0 to 99, by chance) and n; the seconds that took.
+def fill_vectors(db: psycopg.Connection, name: str, vectors: np.ndarray, topics: np.ndarray | None = None) -> float:
+    """Make a collection of one chunk a vector, with metadata bucket (0 to 99, by chance), n and topic; its seconds.
 
     vectors  (N, D) float32, unit rows
+    topics   (N,) integers, or None for 0 everywhere
     """
+    labels = np.zeros(len(vectors), int) if topics is None else topics
 
     def load() -> None:
         (kind,) = db.execute("SELECT 'vector'::regtype::oid").fetchone()
         db.execute("SELECT lore.drop_collection(%s, if_exists => true)", [name])
         db.execute(
             "SELECT lore.create_collection(%s, keyword => 'tsvector', "
-            "index_kind => 'exact', filterable => '{bucket,n}')",
+            "index_kind => 'exact', filterable => '{bucket,n,topic}')",
             [name],
         )
         with db.transaction():
-            db.execute("CREATE TEMP TABLE given (i bigint, v vector) ON COMMIT DROP")
+            db.execute("CREATE TEMP TABLE given (i bigint, topic bigint, v vector) ON COMMIT DROP")
             with db.cursor().copy("COPY given FROM STDIN (FORMAT binary)") as copy:
-                copy.set_types(["int8", kind])
+                copy.set_types(["int8", "int8", kind])
                 for place, vector in enumerate(vectors):
-                    copy.write_row((place, vector))
+                    copy.write_row((place, int(labels[place]), vector))
             db.execute(
                 f"INSERT INTO lore_data.{name}_documents (key, content, metadata, content_hash) "
-                "SELECT i::text, 'point ' || i, jsonb_build_object('bucket', abs(hashint8(i) % 100), 'n', i), '' "
+                "SELECT i::text, 'point ' || i, "
+                "jsonb_build_object('bucket', abs(hashint8(i) % 100), 'n', i, 'topic', topic), '' "
                 "FROM given ORDER BY i"
             )
             db.execute(

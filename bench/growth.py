@@ -22,9 +22,9 @@ def ready(db: psycopg.Connection, name: str, data: np.ndarray, kind: str, target
     kept = db.execute("SELECT documents FROM lore.collections WHERE name = %s", [name]).fetchone()
     if fresh or kept is None or kept[0] != len(data):
         given.fill_vectors(db, name, data)
-    built = db.execute("SELECT (o).searched, (o).index_kind FROM lore._open(%s) AS o", [name]).fetchone()
+    searched, wanted = db.execute("SELECT (o).searched, (o).index_kind FROM lore._open(%s) AS o", [name]).fetchone()
     seconds = None
-    if kind not in built:
+    if wanted != kind or searched != kind != "auto":
         (seconds,) = db.execute("SELECT seconds FROM lore.build_index(%s, %s)", [name, kind]).fetchone()
     found = "SELECT (o).searched, (o).tuning, pg_relation_size((o).vector_index::regclass) FROM lore._open(%s) AS o"
     searched, tuning, size = db.execute(found, [name]).fetchone()

@@ -7,6 +7,7 @@ is missing is left out with a word: `pip install pglore[bench]` brings them.
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +80,14 @@ def faiss(vectors: np.ndarray, folder: Path) -> Peer:
     return Peer("FAISS hnsw", build_s, _bytes(folder), lambda vector, k: index.search(vector[None], k)[1][0].tolist())
 
 
-def peers(vectors: np.ndarray) -> Iterator[Peer | str]:
-    """Each peer, filled; the word why where one cannot be had. Its files go when the next is asked for."""
+def peers(vectors: np.ndarray, files: ExitStack) -> Iterator[Peer | str]:
+    """Each peer, filled; the word why where one cannot be had. Its files stay until the stack is closed."""
     for make in (chroma, lancedb, faiss):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                yield make(vectors, Path(folder))
-            except ImportError as error:
-                yield f"{make.__name__} is left out: {error}"
+        folder = files.enter_context(tempfile.TemporaryDirectory())
+        try:
+            yield make(vectors, Path(folder))
+        except ImportError as error:
+            yield f"{make.__name__} is left out: {error}"
 
 
 def _bytes(folder: Path) -> int:

@@ -7,6 +7,7 @@ kind beforehand. Real vectors are sentences of the PostgreSQL manual (bench/vect
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,30 @@ PLAIN = "SELECT id FROM bench_plain ORDER BY embedding <=> %(vector)s LIMIT %(k)
 Find = Callable[[np.ndarray, int], list[int]]
 
 
-def measure(find: Find, queries: np.ndarray, true: list[set[int]]) -> dict[str, float]:
-    """Mean recall, latencies in ms, and queries per second of one client."""
-    for query in queries[:20]:
-        find(query, K)
-    times, recalls = [], []
-    for query, neighbours in zip(queries, true, strict=True):
-        found, ms = common.timed(lambda query=query: find(query, K))
-        times.append(ms)
-        recalls.append(len(neighbours.intersection(found)) / K)
+def measure(ways: dict[str, Find], queries: np.ndarray, true: list[set[int]]) -> dict[str, dict[str, float]]:
+    """Mean recall, latencies in ms, and queries per second of one client, of each way of searching.
+
+    The ways take turns, ten queries each, so that whatever else the machine does meets all of them alike.
+    """
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    recalls: dict[str, list[float]] = {name: [] for name in ways}
+    for find in ways.values():
+        for query in queries[:20]:
+            find(query, K)
+    for start in range(0, len(queries), 10):
+        for name, find in ways.items():
+            for query, neighbours in zip(queries[start : start + 10], true[start : start + 10], strict=True):
+                found, ms = common.timed(lambda find=find, query=query: find(query, K))
+                times[name].append(ms)
+                recalls[name].append(len(neighbours.intersection(found)) / K)
     return {
-        "recall@10": metrics.mean(recalls),
-        "p50_ms": metrics.percentile(times, 50),
-        "p95_ms": metrics.percentile(times, 95),
-        "qps_1": 1000 * len(times) / sum(times),
+        name: {
+            "recall@10": metrics.mean(recalls[name]),
+            "p50_ms": metrics.percentile(times[name], 50),
+            "p95_ms": metrics.percentile(times[name], 95),
+            "qps_1": 1000 * len(times[name]) / sum(times[name]),
+        }
+        for name in ways
     }
 
 
@@ -57,29 +68,29 @@ def throughput(connects: Callable[[], Find], queries: np.ndarray, clients: int =
     return sum(counts) / seconds
 
 
-def through_sql(statement: str) -> Find:
-    """A search on a connection of its own."""
+def through_sql(statement: str, name: str = "") -> Find:
+    """A search, of a collection where the statement names one, on a connection of its own."""
     db = given.connect()
 
     def find(vector: np.ndarray, k: int) -> list[int]:
-        values = {"name": NAME, "k": k, "vector": vector}
+        values = {"name": name, "k": k, "vector": vector}
         return [key for (key,) in db.execute(statement, values).fetchall()]
 
     return find
 
 
-def ours(db: psycopg.Connection, kind: str, target: float, queries: np.ndarray, true: list[set[int]]) -> dict[str, Any]:
-    """One kind of index of a collection: built, tuned, measured through lore.search."""
-    built = db.execute("SELECT index_bytes, seconds FROM lore.build_index(%s, %s)", [NAME, kind]).fetchone()
+def ours(db: psycopg.Connection, kind: str, target: float, data: np.ndarray) -> dict[str, Any]:
+    """A collection of its own with one kind of index, built and tuned."""
+    name = f"{NAME}_{kind}"
+    given.fill_vectors(db, name, data)
+    size, seconds = db.execute("SELECT index_bytes, seconds FROM lore.build_index(%s, %s)", [name, kind]).fetchone()
     effort = None
     if kind != "exact":
-        effort = db.execute("SELECT effort FROM lore.tune(%s, %s, sample => 300)", [NAME, target]).fetchone()[0]
-    result = measure(through_sql(OURS), queries, true)
-    result["qps_8"] = throughput(lambda: through_sql(OURS), queries)
-    return {**result, "build_s": built[1], "size_mb": built[0] / 1e6, "effort": effort}
+        effort = db.execute("SELECT effort FROM lore.tune(%s, %s, sample => 300)", [name, target]).fetchone()[0]
+    return {"build_s": seconds, "size_mb": size / 1e6, "effort": effort}
 
 
-def plain(db: psycopg.Connection, data: np.ndarray, queries: np.ndarray, true: list[set[int]]) -> dict[str, Any]:
+def plain(db: psycopg.Connection, data: np.ndarray) -> dict[str, Any]:
     """pgvector as its manual shows it: a table, hnsw on vector with its defaults, a bare statement."""
     db.execute("DROP TABLE IF EXISTS bench_plain")
     db.execute(f"CREATE TABLE bench_plain (id int PRIMARY KEY, embedding vector({data.shape[1]}))")
@@ -91,34 +102,35 @@ def plain(db: psycopg.Connection, data: np.ndarray, queries: np.ndarray, true: l
         lambda: db.execute("CREATE INDEX bench_plain_hnsw ON bench_plain USING hnsw (embedding vector_cosine_ops)")
     )
     size = db.execute("SELECT pg_relation_size('bench_plain_hnsw')").fetchone()[0]
-    result = measure(through_sql(PLAIN), queries, true)
-    result["qps_8"] = throughput(lambda: through_sql(PLAIN), queries)
-    db.execute("DROP TABLE bench_plain")
-    return {**result, "build_s": ms / 1000, "size_mb": size / 1e6, "effort": 40}
+    return {"build_s": ms / 1000, "size_mb": size / 1e6, "effort": 40}
 
 
 def run(
-    db: psycopg.Connection, data: np.ndarray, queries: np.ndarray, kinds: list[str], target: float
+    db: psycopg.Connection, data: np.ndarray, queries: np.ndarray, kinds: list[str], target: float, alone: bool
 ) -> dict[str, Any]:
-    """Every way of searching the same vectors."""
+    """Every way of searching the same vectors, all made before the first is measured."""
     true = vectors.neighbours(data, queries, K)
-    given.fill_vectors(db, NAME, data)
-    result = {f"lore.search, {kind}": ours(db, kind, target, queries, true) for kind in kinds}
-    db.execute("SELECT lore.drop_collection(%s)", [NAME])
-    result["pgvector hnsw, defaults"] = plain(db, data, queries, true)
-    for peer in peers(data):
-        if isinstance(peer, str):
-            common.console.print(peer)
-            continue
-        figures = measure(peer.find, queries, true)
-        figures["qps_8"] = throughput(lambda peer=peer: peer.find, queries)
-        result[peer.name] = {
-            **figures,
-            "build_s": peer.build_s,
-            "size_mb": (peer.size_bytes or 0) / 1e6,
-            "effort": None,
-        }
-    return result
+    ways: dict[str, Callable[[], Find]] = {}
+    made: dict[str, dict[str, Any]] = {}
+    with ExitStack() as files:
+        for kind in kinds:
+            made[f"lore.search, {kind}"] = ours(db, kind, target, data)
+            ways[f"lore.search, {kind}"] = lambda kind=kind: through_sql(OURS, f"{NAME}_{kind}")
+        made["pgvector hnsw, defaults"] = plain(db, data)
+        ways["pgvector hnsw, defaults"] = lambda: through_sql(PLAIN)
+        for peer in () if alone else peers(data, files):
+            if isinstance(peer, str):
+                common.console.print(peer)
+                continue
+            made[peer.name] = {"build_s": peer.build_s, "size_mb": (peer.size_bytes or 0) / 1e6, "effort": None}
+            ways[peer.name] = lambda peer=peer: peer.find
+        figures = measure({name: connect() for name, connect in ways.items()}, queries, true)
+        for name, connects in ways.items():
+            figures[name]["qps_8"] = throughput(connects, queries)
+    for kind in kinds:
+        db.execute("SELECT lore.drop_collection(%s)", [f"{NAME}_{kind}"])
+    db.execute("DROP TABLE bench_plain")
+    return {name: {**figures[name], **made[name]} for name in ways}
 
 
 def main() -> None:
@@ -128,6 +140,7 @@ def main() -> None:
     options.add_argument("--queries", type=int, default=500)
     options.add_argument("--set", choices=["real", "hard"], action="append", help="only this one (may be repeated)")
     options.add_argument("--kind", action="append", help="kinds of index; default hnsw, hnsw_bit")
+    options.add_argument("--alone", action="store_true", help="beside pgvector only")
     options.add_argument("--target", type=float, default=0.99, help="recall that lore.tune is to reach")
     options.add_argument(
         "--manual", type=Path, help="folder of the PostgreSQL manual's HTML pages; default dev/manual.sh's"
@@ -144,7 +157,7 @@ def main() -> None:
             data, queries = found[: -chosen.queries], found[-chosen.queries :]
             result[name] = {
                 "rows": len(data),
-                **run(db, data, queries, chosen.kind or ["hnsw", "hnsw_bit"], chosen.target),
+                **run(db, data, queries, chosen.kind or ["hnsw", "hnsw_bit"], chosen.target, chosen.alone),
             }
             common.table(
                 f"{len(data)} {name} vectors of {data.shape[1]} dimensions, {len(queries)} queries",

@@ -1,4 +1,4 @@
--- 472_index_estimate.sql: what an index will take before it is built, and which kind suits a collection. Needs 470_index_kinds.
+-- 472_index_estimate.sql: what an index will take before it is built, and which kind suits a collection. Needs 471_index_effort.
 
 CREATE FUNCTION lore._index_bytes(
     kind       text,

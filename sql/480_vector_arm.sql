@@ -1,4 +1,4 @@
--- 480_vector_arm.sql: the nearest chunks of a query's vector, by the index or exactly. Needs 470_index_kinds.
+-- 480_vector_arm.sql: the nearest chunks of a query's vector, by the index or exactly. Needs 471_index_effort.
 -- The vector stands in a MATERIALIZED CTE and is read by scalar subselects: it is made once, and an index can be used. What an index
 -- finds comes in its own order and is sorted again by the true distance, as `distance + 0`, which no index order can stand for.
 
@@ -17,23 +17,18 @@ DECLARE
     kind     lore._index_kind := lore._index_kind(c.searched, c.metric);
     distance text := format('c.embedding OPERATOR(%s.%s) (SELECT embedding FROM query)', c.vector_schema, lore._operator(c.metric));
     effort   integer := lore._effort(c, wide);
-    fetched    integer := CASE WHEN kind.rescored THEN greatest(effort, wide) WHEN kind.kind = 'diskann' AND passing IS NOT NULL THEN 2 * wide ELSE wide END;
+    fetched  integer := lore._fetched(kind.kind, effort, wide, passing IS NOT NULL);
     settings text;
-    parts    text[];
+    allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents, concat_ws(' AND ', passing, c.narrowed));
+    exact    text := format(E'SELECT c.id, %1$s AS distance%2$s\n    FROM %3$s AS c%%s\n    ORDER BY (%1$s) + 0, c.id\n    LIMIT %4$s', distance, carried, c.chunks, wide);
 BEGIN
     IF kind.kind IS NULL THEN
         RETURN ARRAY[format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding\n)', embedding)]
-            || CASE WHEN passing IS NOT NULL THEN format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents,
-                concat_ws(' AND ', passing, c.narrowed)) END
-            || format($sql$vector_arm AS MATERIALIZED (
-    SELECT c.id, %s AS distance%s
-    FROM %s AS c%s
-    ORDER BY (%s) + 0, c.id
-    LIMIT %s
-)$sql$, distance, carried, c.chunks, CASE WHEN passing IS NOT NULL THEN E'\n    WHERE c.document_id IN (SELECT id FROM allowed)' ELSE '' END, distance, wide);
+            || CASE WHEN passing IS NOT NULL THEN allowed END
+            || format(E'vector_arm AS MATERIALIZED (\n    %s\n)', format(exact, CASE WHEN passing IS NOT NULL THEN E'\n    WHERE c.document_id IN (SELECT id FROM allowed)' ELSE '' END));
     END IF;
     SELECT string_agg(format(E',\n           set_config(%L, %L, true)', s.key, s.value), '' ORDER BY s.key) INTO settings
-    FROM jsonb_each_text(lore._index_settings(kind.kind, effort, fetched, passing IS NOT NULL)) AS s;
+    FROM jsonb_each_text(lore._index_settings(kind.kind, effort, fetched, CASE WHEN passing IS NOT NULL THEN coalesce(c.scanned, 20000) END)) AS s;
     RETURN ARRAY[format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding%s\n)', embedding, settings),
         format($sql$near AS MATERIALIZED (
     SELECT c.id, %s AS distance%s
@@ -44,8 +39,14 @@ BEGIN
             -- A subselect is a lookup for each row that the scan gives; as a join the condition would be tested on all documents.
             CASE WHEN passing IS NOT NULL THEN format(E'\n    WHERE (SELECT %s FROM %s AS d WHERE d.id = c.document_id)', passing, c.documents) ELSE '' END,
             lore._index_key(kind, 'c.embedding', c.vector_schema, c.dimensions), c.vector_schema,
-            kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions), fetched),
-        format(E'vector_arm AS MATERIALIZED (\n    SELECT * FROM near ORDER BY distance + 0, id LIMIT %s\n)', wide)];
+            kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions), fetched)]
+        || CASE WHEN passing IS NULL THEN format(E'vector_arm AS MATERIALIZED (\n    SELECT * FROM near ORDER BY distance + 0, id LIMIT %s\n)', wide) END
+        -- An index may stop before enough have passed. What it found is then not all that is near, and all that pass are compared.
+        || CASE WHEN passing IS NOT NULL THEN ARRAY[allowed, format($sql$vector_arm AS MATERIALIZED (
+    (SELECT * FROM near WHERE (SELECT count(*) FROM near) >= %1$s ORDER BY distance + 0, id LIMIT %2$s)
+    UNION ALL
+    (%3$s)
+)$sql$, fetched, wide, format(exact, format(E'\n    WHERE (SELECT count(*) FROM near) < %s AND c.document_id IN (SELECT id FROM allowed)', fetched)))] END;
 END
 $$;
 

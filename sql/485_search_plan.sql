@@ -95,35 +95,37 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c      lore._collection := collection;
-    share  double precision := 1;
-    rows   double precision;
+    share  double precision;
+    spared double precision;                -- microseconds that exact search takes
+    given  double precision;                -- rows that the index gives until enough have passed
 BEGIN
     c.narrowed := lore._narrowed(c.filterable, filter);
     IF c.searched = 'exact' THEN
         RETURN c;
     END IF;
-    IF path IS NOT NULL THEN
-        share := lore._share(c, path);
-        rows := lore._estimated_rows(c.chunks);
-        -- Microseconds, measured: 3 for each row compared exactly, 0.5 for each document whose metadata is read where no index
-        -- finds them, 13 for each row that an index gives and the filter is tried on.
-        IF (3 * share * rows + CASE WHEN c.narrowed IS NOT NULL OR lore._filter_is_indexed(c.filterable, filter) THEN 0 ELSE 0.5 * lore._estimated_rows(c.documents) END < 13 * wide / share) THEN
-            c.searched := 'exact';
-            RETURN c;
-        END IF;
-    END IF;
+    share := CASE WHEN path IS NOT NULL THEN lore._share(c, path) ELSE 1 END;
     -- Of the bands that lore.tune measured, the one with the largest share of rows that is not above this filter's.
     c.effort := (SELECT (b ->> 'effort')::integer FROM jsonb_array_elements(c.tuning -> 'bands') AS b
                  ORDER BY (b ->> 'share')::float8 <= share DESC, CASE WHEN (b ->> 'share')::float8 <= share THEN -(b ->> 'share')::float8 ELSE (b ->> 'share')::float8 END LIMIT 1);
     IF c.effort IS NOT NULL AND c.searched IN ('hnsw_bit', 'diskann') THEN
         c.effort := least(1000, ceil(c.effort * sqrt(greatest(1, wide / (c.tuning ->> 'k')::float8))));  -- tuned for fewer rows
     END IF;
-    IF path IS NOT NULL THEN  -- a filter may have to do with the vectors, which those that were tuned with have not
-        c.effort := greatest(c.effort, lore._default_effort(c.searched, c.built_rows, wide));
-    END IF;
-    IF path IS NOT NULL AND c.searched = 'diskann' THEN
-        -- Its order is only as good as the rows that are looked at together.
-        c.effort := least(1000, c.effort / share);
+    IF path IS NOT NULL THEN
+        c.effort := greatest(c.effort, lore._filtered_effort(c.searched, c.built_rows, wide, share));
+        -- Microseconds, measured: 3 for each row compared exactly, 0.5 for each document whose metadata is read where no index
+        -- finds them, 13 for each row that an index gives and the filter is tried on.
+        spared := 3 * share * lore._estimated_rows(c.chunks) + CASE WHEN c.narrowed IS NOT NULL OR lore._filter_is_indexed(c.filterable, filter) THEN 0
+                                                                    ELSE 0.5 * lore._estimated_rows(c.documents) END;
+        given := lore._fetched(c.searched, c.effort, wide, true) / share;
+        IF spared < 13 * given THEN
+            c.searched := 'exact';
+            RETURN c;
+        END IF;
+        -- Where what passes is far from the query, the index gives in vain. Powers of two: each number has a plan of its own.
+        c.scanned := least(20000, 2 ^ ceil(log(2, greatest(2 * given, spared / 13)::numeric)));
+        IF c.searched = 'diskann' THEN  -- its order is only as good as the rows that are looked at together
+            c.effort := least(1000, c.effort / share);
+        END IF;
     END IF;
     RETURN c;
 END

@@ -2,6 +2,7 @@
 
 CREATE TYPE lore._probe AS (
     embedding vector,                       -- of the query
+    own       bigint,                       -- chunk that it is the vector of, which is not looked for; NULL: of none
     near      bigint[],                     -- chunks by exact search, nearest first
     documents bigint[]                      -- their documents
 );
@@ -11,7 +12,7 @@ COMMENT ON TYPE lore._probe IS 'A query with its true neighbours.';
 CREATE FUNCTION lore._probes(
     collection lore._collection,
     sample     integer,
-    queries    vector[],                    -- NULL: between vectors of chunks, spread over the collection
+    queries    vector[],                    -- NULL: vectors of chunks, spread over the collection
     depth      integer,
     passing    text,                        -- SQL condition on a document d, or NULL; $3 is the path
     path       jsonpath
@@ -26,23 +27,18 @@ DECLARE
     probes lore._probe[];
     result lore._probe[] := '{}';
     near   text := format('SELECT array_agg(n.id ORDER BY n.distance, n.id), array_agg(n.document_id ORDER BY n.distance, n.id)
-        FROM (SELECT c.id, c.document_id, (c.embedding OPERATOR(%s.%s) $1) + 0 AS distance FROM %s AS c%s ORDER BY 3, 1 LIMIT %s) AS n',
+        FROM (SELECT c.id, c.document_id, (c.embedding OPERATOR(%s.%s) $1) + 0 AS distance FROM %s AS c WHERE c.id IS DISTINCT FROM $2%s ORDER BY 3, 1 LIMIT %s) AS n',
         c.vector_schema, lore._operator(c.metric), c.chunks,
-        CASE WHEN passing IS NOT NULL THEN format(' WHERE c.document_id IN (SELECT d.id FROM %s AS d WHERE %s)', c.documents, passing) ELSE '' END, depth);
+        CASE WHEN passing IS NOT NULL THEN format(' AND c.document_id IN (SELECT d.id FROM %s AS d WHERE %s)', c.documents, passing) ELSE '' END, depth);
 BEGIN
     IF queries IS NOT NULL THEN
-        SELECT array_agg(ROW(q.embedding, NULL, NULL)::lore._probe) INTO probes FROM unnest(queries[1:sample]) AS q(embedding);
+        SELECT array_agg(ROW(q.embedding, NULL, NULL, NULL)::lore._probe) INTO probes FROM unnest(queries[1:sample]) AS q(embedding);
     ELSE
-        -- A vector that is in the index is found too easily: its neighbours are linked to it. A query lies, like a real one, between
-        -- chunks that have something in common: halfway to the nearest of a sample. Checked against vectors left out of an index.
-        EXECUTE format('WITH s AS MATERIALIZED (SELECT c.id, c.embedding, row_number() OVER (ORDER BY hashint8extended(c.id, 7), c.id) AS place FROM %1$s AS c
-                WHERE c.id IN (SELECT n.id FROM %1$s AS n ORDER BY hashint8extended(n.id, 7), n.id LIMIT greatest(200, $1)))
-            SELECT array_agg(ROW(coalesce(%2$s.l2_normalize(a.embedding OPERATOR(%2$s.+) b.embedding), a.embedding), NULL, NULL)::lore._probe ORDER BY a.place)
-            FROM s AS a LEFT JOIN LATERAL (SELECT o.embedding FROM s AS o WHERE o.id <> a.id AND o.place <= 100 ORDER BY o.embedding OPERATOR(%2$s.<=>) a.embedding LIMIT 1) AS b ON true
-            WHERE a.place <= $1', c.chunks, c.vector_schema) INTO probes USING sample;
+        EXECUTE format('SELECT array_agg(ROW(s.embedding, s.id, NULL, NULL)::lore._probe) FROM (
+            SELECT c.id, c.embedding FROM %1$s AS c WHERE c.id IN (SELECT n.id FROM %1$s AS n ORDER BY hashint8extended(n.id, 7), n.id LIMIT $1)) AS s', c.chunks) INTO probes USING sample;
     END IF;
     FOREACH p IN ARRAY coalesce(probes, '{}') LOOP
-        EXECUTE near INTO p.near, p.documents USING p.embedding, NULL, path;
+        EXECUTE near INTO p.near, p.documents USING p.embedding, p.own, path;
         result := result || p;
     END LOOP;
     RETURN result;
@@ -54,14 +50,13 @@ COMMENT ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, t
 CREATE FUNCTION lore._measured(
     collection lore._collection,
     probes     lore._probe[],
-    k          integer,
-    passing    text,
-    path       jsonpath
+    k integer, passing text, path jsonpath
 ) RETURNS TABLE (recall double precision, ms double precision)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET hnsw.ef_search = 40
 SET hnsw.iterative_scan = off
+SET hnsw.max_scan_tuples = 20000
 SET ivfflat.probes = 1
 SET ivfflat.iterative_scan = off
 SET diskann.query_search_list_size = 100
@@ -70,21 +65,28 @@ SET vchordrq.probes = ''
 SET jit = off
 AS $$
 DECLARE
-    arm     text := format('WITH %s SELECT array_agg(id) FROM vector_arm', array_to_string(lore._vector_arm(collection, '$1', passing, k), ', '));
+    c       lore._collection := collection;
+    unseen  double precision := CASE WHEN probes[1].own IS NULL THEN 1 ELSE coalesce((lore._index_kind(c.searched, c.metric)).unseen, 1) END;
+    arm     text;
     p       lore._probe;
     found   bigint[];
     started timestamptz;
     times   double precision[];
     shares  double precision[];
 BEGIN
-    FOREACH p IN ARRAY probes LOOP
+    c.effort := lore._effort(c, k);
+    -- One more where a query's own chunk is among what is found.
+    arm := format('WITH %s SELECT (array_agg(id ORDER BY distance + 0, id) FILTER (WHERE id IS DISTINCT FROM $2))[1:%s] FROM vector_arm',
+        array_to_string(lore._vector_arm(c, '$1', passing, k + CASE WHEN probes[1].own IS NULL THEN 0 ELSE 1 END), ', '), k);
+    FOREACH p IN ARRAY coalesce(probes, '{}') LOOP
         CONTINUE WHEN coalesce(cardinality(p.near), 0) = 0;
         started := clock_timestamp();
-        EXECUTE arm INTO found USING p.embedding, NULL, path;
+        EXECUTE arm INTO found USING p.embedding, p.own, path;
         times := times || 1000 * extract(epoch FROM clock_timestamp() - started)::float8;
         shares := shares || (SELECT count(*)::float8 / least(k, cardinality(p.near)) FROM unnest(p.near[1:k]) AS n WHERE n = ANY (found));
     END LOOP;
-    SELECT avg(s) INTO recall FROM unnest(shares) AS s;
+    -- A vector that is in the index is found more easily than one that is not: its neighbours are linked to it.
+    SELECT CASE WHEN count(*) > 0 THEN greatest(0, 1 - unseen * (1 - avg(s))) END INTO recall FROM unnest(shares) AS s;
     SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) INTO ms FROM unnest(times) AS t;
     RETURN NEXT;
 END
@@ -114,7 +116,7 @@ CREATE FUNCTION lore.recall(
     k          integer DEFAULT 10,
     sample     integer DEFAULT 100,         -- queries; each is also searched exactly
     filter     jsonb DEFAULT NULL,
-    queries    vector[] DEFAULT NULL        -- vectors of queries; NULL makes some of the collection's own chunks
+    queries    vector[] DEFAULT NULL        -- vectors of queries; NULL takes some of the collection's own chunks
 ) RETURNS TABLE (recall double precision, searched text, effort integer, sampled integer, ms double precision)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
 SET search_path = pg_catalog, pg_temp

@@ -5,7 +5,7 @@ CREATE FUNCTION lore.tune(
     target_recall double precision DEFAULT 0.95,
     k             integer DEFAULT 10,
     sample        integer DEFAULT 300,      -- queries; each is also searched exactly
-    queries       vector[] DEFAULT NULL     -- vectors of queries; NULL makes some of the collection's own chunks
+    queries       vector[] DEFAULT NULL     -- vectors of queries; NULL takes some of the collection's own chunks
 ) RETURNS TABLE (share double precision, effort integer, recall double precision, ms double precision, reached boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 3
 SET search_path = pg_catalog, pg_temp
@@ -35,7 +35,7 @@ BEGIN
     FOREACH share IN ARRAY shares LOOP
         -- A filter that has nothing to do with the vectors lets this share of the documents through.
         passing := CASE WHEN share < 1 THEN format('d.id * 7919 %% 1000 < %s', 1000 * share) END;
-        SELECT array_agg(ROW(p.embedding, n.near, NULL)::lore._probe) INTO few
+        SELECT array_agg(ROW(p.embedding, p.own, n.near, NULL)::lore._probe) INTO few
         FROM unnest(probes) AS p, LATERAL (SELECT (array_agg(u.id ORDER BY u.place))[1:$3] AS near FROM unnest(p.near, p.documents) WITH ORDINALITY AS u(id, document, place)
                                            WHERE share = 1 OR u.document * 7919 % 1000 < 1000 * share) AS n
         WHERE cardinality(n.near) = least($3, cardinality(p.near));
@@ -47,7 +47,7 @@ BEGIN
         high := least(kind.most_effort, CASE WHEN c.searched IN ('ivfflat', 'vchordrq') THEN lore._lists(c.built_rows) ELSE 1000 END);
         reached := NULL;
         -- With a filter no less than without: real filters have to do with the vectors, which makes them harder than these.
-        c.effort := least(high, greatest(low + 1, lore._default_effort(c.searched, c.built_rows, $3), CASE WHEN share < 1 THEN effort END));
+        c.effort := least(high, greatest(low + 1, lore._filtered_effort(c.searched, c.built_rows, $3, share), CASE WHEN share < 1 THEN effort END));
         LOOP
             SELECT * INTO m FROM lore._measured(c, few, $3, passing, NULL);
             IF m.recall >= $2 OR c.effort = high AND reached IS NULL THEN

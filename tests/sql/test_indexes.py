@@ -72,6 +72,20 @@ def test_a_filter_leaves_k_rows_where_k_match(db, kind, share):
     assert shared >= 27
 
 
+def test_where_the_index_stops_before_enough_have_passed_all_that_pass_are_compared(db, kind):
+    vector = vector_of(db, "k77")
+    (arm,) = db.execute(
+        "SELECT array_to_string(lore._vector_arm(jsonb_populate_record(lore._open('points'), '{\"scanned\": 1}'), %s, "
+        "'d.metadata @@ $$$.part >= 30 && $.part < 32$$', 10), ', ')",
+        [f"'{vector}'::vector"],
+    ).fetchone()
+    keys = db.execute(
+        f"WITH {arm} SELECT d.key FROM vector_arm AS a JOIN lore_data.points_chunks AS c USING (id) "
+        "JOIN lore_data.points_documents AS d ON d.id = c.document_id ORDER BY a.distance, a.id".encode()
+    ).fetchall()
+    assert [key for (key,) in keys] == exact(db, vector, condition="(metadata ->> 'part')::int IN (30, 31)")
+
+
 def test_fewer_than_k_rows_come_back_only_when_fewer_match(db, kind):
     vector = vector_of(db, "k77")
     assert sorted(nearest(db, vector, filter={"n": {"$in": [1, 2, 3999]}})) == ["k1", "k2", "k3999"]
@@ -104,6 +118,19 @@ def test_an_index_that_is_gone_or_broken_leaves_exact_search_and_a_finding(db, k
     assert db.execute("SELECT * FROM lore.maintain('points')").fetchall() == []
 
 
+def test_an_index_over_another_sketch_than_this_versions_is_as_good_as_none(db):
+    points(db, rows=1000)
+    db.execute("SELECT lore.build_index('points', 'hnsw_bit')")
+    db.execute("DROP INDEX lore_data.vector_1_1")
+    db.execute(
+        "CREATE INDEX vector_1_1 ON lore_data.points_chunks "
+        "USING hnsw ((binary_quantize(embedding)::bit(384)) bit_hamming_ops)"
+    )
+    assert db.execute("SELECT searched FROM lore.recall('points', sample => 1)").fetchone() == ("exact",)
+    assert [row[0] for row in db.execute("SELECT name FROM lore.maintain()")] == ["points"]
+    assert db.execute("SELECT searched FROM lore.recall('points', sample => 1)").fetchone() == ("hnsw_bit",)
+
+
 def test_rows_added_later_are_found(db, kind):
     db.execute("INSERT INTO lore_data.points_documents (key, content, content_hash) VALUES ('new', 'new', '')")
     db.execute(
@@ -131,7 +158,7 @@ def test_every_metric_orders_unit_vectors_alike(db, metric, kind):
 
 def test_statements_build_beside_others_and_replace_the_old_index(db, connect):
     points(db, rows=1000)
-    for options in ("{}", '{"m": 8, "ef_construction": 32}'):
+    for options in ("{}", '{"m": 64}', '{"m": 8, "ef_construction": 32}'):
         steps = db.execute("SELECT statement FROM lore.index_sql('points', 'hnsw', %s)", [options]).fetchall()
         assert any("CONCURRENTLY" in statement for (statement,) in steps)
         for (statement,) in steps:

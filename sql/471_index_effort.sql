@@ -1,0 +1,85 @@
+-- 471_index_effort.sql: how much of a vector index a search looks at: effort, rows fetched, settings. Needs 470_index_kinds.
+
+CREATE FUNCTION lore._default_effort(
+    kind  text,
+    rows  bigint,                           -- that the index was built on
+    wide  integer                           -- chunks asked for
+) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE kind
+        WHEN 'hnsw' THEN greatest(80, wide)
+        WHEN 'hnsw_bit' THEN least(1000, greatest(100, 3 * wide))
+        WHEN 'ivfflat' THEN greatest(8, ceil(sqrt(lore._lists(rows)) * 1.5)::integer)
+        WHEN 'diskann' THEN least(1000, greatest(100, 2 * wide))
+        WHEN 'vchordrq' THEN greatest(8, ceil(sqrt(lore._lists(rows)))::integer) END
+$$;
+
+COMMENT ON FUNCTION lore._default_effort(text, bigint, integer) IS 'The effort of a search where lore.tune has not been run.';
+
+CREATE FUNCTION lore._fetched(
+    kind     text,
+    effort   integer,
+    wide     integer,
+    filtered boolean
+) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN kind = 'hnsw_bit' THEN greatest(effort, wide) WHEN kind = 'diskann' AND filtered THEN 2 * wide ELSE wide END
+$$;
+
+COMMENT ON FUNCTION lore._fetched(text, integer, integer, boolean) IS 'Rows that an index is asked for, where so many are to be found.';
+
+CREATE FUNCTION lore._filtered_effort(
+    kind  text,
+    rows  bigint,
+    wide  integer,
+    share double precision                  -- of the documents, that pass the filter
+) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- What few documents pass is far apart, and each that passes stands for many that the index gives in vain.
+    SELECT CASE WHEN kind = 'hnsw_bit' AND share < 0.25 THEN 7 * lore._default_effort(kind, rows, wide) / 10 ELSE lore._default_effort(kind, rows, wide) END
+$$;
+
+COMMENT ON FUNCTION lore._filtered_effort(text, bigint, integer, double precision) IS
+    'The least effort of a search with a filter: one may have to do with the vectors, as those that lore.tune tries have not.';
+
+CREATE FUNCTION lore._lists(
+    rows bigint
+) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT (CASE WHEN rows <= 1000000 THEN greatest(rows / 1000, 10) ELSE sqrt(rows) END)::integer $$;
+
+COMMENT ON FUNCTION lore._lists(bigint) IS 'Lists of an inverted-file index by the rows that it is built on (pgvector''s advice).';
+
+CREATE FUNCTION lore._index_settings(
+    kind     text,
+    effort   integer,
+    fetched  integer,                       -- rows that the index is asked for
+    scanned  integer                        -- most rows that it gives for a filter; NULL: there is none
+) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- hnsw.ef_search caps the rows of a scan, and ivfflat those of its probes, unless the scan may go on.
+    SELECT CASE kind
+        WHEN 'exact' THEN '{}'
+        WHEN 'ivfflat' THEN jsonb_build_object('ivfflat.probes', effort, 'ivfflat.iterative_scan', CASE WHEN scanned IS NOT NULL THEN 'relaxed_order' ELSE 'off' END)
+        WHEN 'diskann' THEN jsonb_build_object('diskann.query_search_list_size', greatest(effort, 10), 'diskann.query_rescore', least(1000, greatest(effort, fetched)))
+        WHEN 'vchordrq' THEN jsonb_build_object('vchordrq.probes', effort)
+        ELSE jsonb_build_object('hnsw.ef_search', least(1000, greatest(effort, fetched)),
+            'hnsw.iterative_scan', CASE WHEN scanned IS NOT NULL OR fetched > 1000 THEN 'relaxed_order' ELSE 'off' END)
+            || CASE WHEN scanned IS NOT NULL THEN jsonb_build_object('hnsw.max_scan_tuples', scanned) ELSE '{}' END END
+$$;
+
+COMMENT ON FUNCTION lore._index_settings(text, integer, integer, integer) IS 'The settings of a search in an index of a kind.';
+
+REVOKE ALL ON FUNCTION lore._default_effort(text, bigint, integer), lore._filtered_effort(text, bigint, integer, double precision),
+    lore._fetched(text, integer, integer, boolean), lore._lists(bigint), lore._index_settings(text, integer, integer, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._default_effort(text, bigint, integer), lore._filtered_effort(text, bigint, integer, double precision),
+    lore._fetched(text, integer, integer, boolean), lore._lists(bigint), lore._index_settings(text, integer, integer, integer) TO lore_reader;
