@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 MODES = ["hybrid", "vector", "keyword"]
+INDEX_KINDS = ["auto", "exact", "hnsw", "hnsw_bit", "ivfflat", "diskann", "vchordrq"]
 
 
 def database(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,6 +49,15 @@ class JsonObject(click.ParamType):
         if not isinstance(found, dict):
             self.fail('not a JSON object such as {"section": "maintenance"}', param, ctx)
         return found
+
+
+class Names(click.ParamType):
+    """Names with commas between; nothing is an empty list."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        return value if isinstance(value, list) else [name.strip() for name in value.split(",") if name.strip()]
 
 
 def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -143,6 +143,20 @@ def test_asking_an_empty_collection_finds_nothing_and_says_so(lore):
     assert "Nothing found" in answer.answer
 
 
+def test_alter_changes_what_a_collection_is_and_keeps_what_it_holds(lore, pages):
+    changes = pages.alter(name="handbook", language="simple", filterable=["year"], chunk_size=64)
+    assert [change.setting for change in changes] == ["name", "language", "chunk_size", "filterable"]
+    assert isinstance(changes[0], pglore.Change) and (changes[0].before, changes[0].after) == ("pages", "handbook")
+    assert pages.name == "handbook" and pages.search("storage", k=1)[0].key == "vacuum"
+    [info] = lore.collections()
+    assert (info.name, info.language, info.filterable, info.chunk_size) == ("handbook", "simple", ["year"], 64)
+    assert pages.alter() == [] and pages.alter(filterable=[])[0].after == "[]"
+    with pytest.raises(pglore.BadArgument):
+        pages.alter(metric="manhattan")
+    with pytest.raises(pglore.UnknownCollection):
+        lore.collection("nowhere").alter(chunk_size=64)
+
+
 def test_drop_deletes_and_a_second_drop_is_refused(lore, pages):
     pages.drop()
     assert lore.collections() == []
