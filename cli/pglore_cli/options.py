@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 MODES = ["hybrid", "vector", "keyword"]
+FUSIONS = ["score", "rrf"]
 INDEX_KINDS = ["auto", "exact", "hnsw", "hnsw_bit", "ivfflat", "diskann", "vchordrq"]
 
 
@@ -60,6 +62,32 @@ class Names(click.ParamType):
         return value if isinstance(value, list) else [name.strip() for name in value.split(",") if name.strip()]
 
 
+class Limit(click.IntRange):
+    """A number from 1, or "all" for no limit."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        return None if value == "all" else super().convert(value, param, ctx)
+
+
+class Vector(click.ParamType):
+    """A JSON list of numbers, or @FILE that holds one."""
+
+    name = "vector"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
+        if isinstance(value, list):
+            return value
+        try:
+            found = json.loads(Path(value[1:]).read_text() if value.startswith("@") else value)
+            if isinstance(found, list):
+                return [float(number) for number in found]
+        except (OSError, ValueError, TypeError) as error:
+            self.fail(f"not a vector: {error}", param, ctx)
+        self.fail("not a JSON list such as [0.1, 0.2]", param, ctx)
+
+
 def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
     """What search and ask have in common: --collection, --mode, --filter, --rerank."""
     for option in (
@@ -70,6 +98,31 @@ def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--mode", type=click.Choice(MODES), default="hybrid", show_default=True, help="How to find."),
         collection,
     ):
+        command = option(command)
+    return command
+
+
+def ranking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What of lore.search only search takes: how candidates are found, fused and chosen from."""
+    for option in (
+        click.option(
+            "--vector", metavar="JSON", type=Vector(), help="Of the query: a list or @FILE, instead of QUERY."
+        ),
+        click.option(
+            "--neighbours", type=click.IntRange(0, 100), default=0, show_default=True,
+            help="Chunks before and behind each whose text is given with it.",
+        ),
+        click.option(
+            "--diversity", type=click.FloatRange(0, 1), help="What a chunk loses for its likeness to those before."
+        ),
+        click.option(
+            "--fusion", type=click.Choice(FUSIONS), default="score", show_default=True, help="By scores or by ranks."
+        ),
+        click.option(
+            "--per-document", type=Limit(1), default=1, show_default=True, help='Most hits of one document, or "all".'
+        ),
+        click.option("--candidates", type=click.IntRange(1, 10_000), help="Chunks that each arm offers to the fusion."),
+    ):  # fmt: skip
         command = option(command)
     return command
 

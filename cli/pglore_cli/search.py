@@ -9,27 +9,38 @@ import click
 import pglore
 
 from .explain import show_stages
-from .options import database, retrieval
+from .options import database, ranking, retrieval
 from .output import line, print_block, print_json, stdout
 
 
 @click.command("search")
-@click.argument("query")
+@click.argument("query", required=False)
 @retrieval
+@ranking
 @click.option("-k", default=10, show_default=True, help="Most hits.")
 @click.option("--full", is_flag=True, help="Print whole chunks, not their first lines.")
 @click.option("--sql", is_flag=True, help="Print the SQL statement that does this search instead.")
 @click.option("--explain", is_flag=True, help="Print where the time of this search goes instead.")
 @database
 def command(
-    query: str, collection: str, dsn: str | None, as_json: bool, full: bool, sql: bool, explain: bool, **options: Any
+    query: str | None,
+    collection: str,
+    dsn: str | None,
+    as_json: bool,
+    full: bool,
+    sql: bool,
+    explain: bool,
+    **options: Any,
 ) -> None:
     """Find the passages that answer a query.
 
     \b
     Example:
       pglore search "reclaim disk space" -k 3 --filter '{"section": "maintenance"}'
+      pglore search "reclaim disk space" --rerank default --diversity 0.3 --neighbours 1 --json
     """
+    if query is None and options["vector"] is None:
+        raise click.UsageError("Missing argument 'QUERY', or --vector.")
     if sql and explain:
         raise click.UsageError("--sql and --explain exclude each other.")
     with pglore.connect(dsn, application_name="pglore search") as client:

@@ -24,6 +24,47 @@ def test_search_takes_mode_rerank_and_filter(loaded):
     assert hits[0]["rerank_score"] is not None
 
 
+def test_search_takes_every_argument_of_lore_search(loaded, db):
+    """A new argument of lore.search without an option here is found by this test."""
+    import click
+
+    from pglore_cli.main import main
+
+    options = {option.name for option in main.get_command(click.Context(main), "search").params}
+    (arguments,) = db.execute(
+        "SELECT proargnames[1:pronargs] FROM pg_proc WHERE oid::regproc::text = 'lore.search'"
+    ).fetchone()
+    assert set(arguments) - options == set()
+
+
+def test_search_passes_on_what_its_options_say(loaded):
+    options = ["--candidates", 1, "--per-document", "all", "--fusion", "rrf", "--diversity", 0.2, "--neighbours", 1]
+    hits = json.loads(loaded("search", "reclaim disk space", *options, "-k", 2, "--json").stdout)
+    assert hits[0]["key"] == "vacuum.html"
+    statement = loaded("search", "reclaim disk space", *options, "-k", 2, "--sql").stdout
+    assert "lore.diverse(" in statement and "+ rank()" in statement and "n.ordinal BETWEEN h.ordinal - 1" in statement
+
+
+def test_search_takes_a_vector_with_or_without_a_query(loaded, db, tmp_path):
+    vector = db.execute("SELECT lore.embed('reclaim disk space', input_type => 'query')::text").fetchone()[0]
+    (tmp_path / "query.json").write_text(vector)
+    for given in (vector, f"@{tmp_path / 'query.json'}"):
+        hits = json.loads(loaded("search", "--vector", given, "--json").stdout)
+        assert hits[0]["key"] == "vacuum.html" and hits[0]["keyword_score"] is None
+    assert loaded("search", "--vector", "[1, 2]").exit_code == 1
+
+
+def test_options_that_cannot_be_are_usage_errors(loaded, tmp_path):
+    wrong = [
+        ["--fusion", "sum"], ["--diversity", 2], ["--diversity", "x"], ["--neighbours", -1], ["--candidates", 0],
+        ["--per-document", 0], ["--per-document", "few"], ["--vector", "{}"], ["--vector", "[x]"],
+        ["--vector", "[[1]]"],
+        ["--vector", f"@{tmp_path / 'nothing'}"], ["--mode", "magic"], ["--filter", "[]"],
+    ]  # fmt: skip
+    assert [loaded("search", "storage", *options).exit_code for options in wrong] == [2] * len(wrong)
+    assert loaded("search").exit_code == 2
+
+
 def test_search_prints_the_statement_that_it_is(loaded, db):
     statement = loaded("search", "reclaim disk space", "--sql").stdout
     assert db.execute(statement.encode()).fetchone()[1] == "vacuum.html"

@@ -50,7 +50,7 @@ def test_a_name_that_is_taken_or_impossible_is_refused_and_nothing_changes(db, m
 
 
 def test_what_was_measured_of_a_collection_goes_with_its_name(db, manual):
-    evaluate = "SELECT * FROM lore.evaluate('{}', '{{\"q\": \"pg_dump\"}}', '{{\"q\": {{\"backup\": 1}}}}')"
+    evaluate = 'SELECT * FROM lore.evaluate(\'{}\', \'{{"q": "pg_dump"}}\', \'{{"q": {{"backup": 1}}}}\')'
     db.execute(evaluate.format("manual"))
     db.execute("SELECT lore.drop_collection('manual'), lore.create_collection('manual')")  # another of that name
     db.execute("SELECT lore.add('manual', 'backup', %s)", [TEXTS["backup"]])
@@ -207,9 +207,8 @@ def test_only_an_admin_alters_and_keeps_every_right_on_the_tables(db, manual, ke
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         connect(user=role("lore_writer")).execute("SELECT * FROM lore.alter_collection('manual', chunk_size => 64)")
     admin = connect(user=role("lore_admin"))
-    changed = alter(
-        admin, f"name => 'm2', keyword => '{OPPOSITE[keyword]}', chunk_size => 64, filterable => '{{n}}', metric => 'ip'"
-    )
+    change = f"name => 'm2', keyword => '{OPPOSITE[keyword]}', chunk_size => 64, filterable => '{{n}}', metric => 'ip'"
+    changed = alter(admin, change)
     assert len(changed) == 5
     after = db.execute(rights).fetchall()
     assert sorted((name.replace("m2_", "manual_"), *rest) for name, *rest in after) == sorted(before)
