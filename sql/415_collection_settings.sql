@@ -79,6 +79,19 @@ $$;
 
 COMMENT ON FUNCTION lore._lock_collection(text) IS 'Until the end of the transaction nobody else opens a collection of that name to write or alter it.';
 
+CREATE FUNCTION lore._lock_tables(
+    collection text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('lore tables'), hashtext(collection));
+END
+$$;
+
+COMMENT ON FUNCTION lore._lock_tables(text) IS 'Until the end of the transaction nobody else opens a collection of that name to search it.';
+
 CREATE FUNCTION lore._open_to_write(
     collection text
 ) RETURNS lore._collection
@@ -95,8 +108,24 @@ $$;
 COMMENT ON FUNCTION lore._open_to_write(text) IS
     'What is known of a collection, which nobody alters until the end of the transaction. Raises LO103 impossible name, LO202 no catalog, LO203 no such collection.';
 
+CREATE FUNCTION lore._open_to_read(
+    collection text
+) RETURNS lore._collection
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext('lore tables'), hashtext(collection));
+    RETURN lore._open(collection);
+END
+$$;
+
+COMMENT ON FUNCTION lore._open_to_read(text) IS
+    'What is known of a collection whose tables nobody renames or builds anew until the end of the transaction: a search that waits for that would look for what is no longer there. Raises as lore._open.';
+
 REVOKE ALL ON FUNCTION lore._require_settings(text, text), lore._language(text), lore._require_chunking(text, text, integer, integer),
-    lore._lock_collection(text), lore._open_to_write(text) FROM PUBLIC;
+    lore._lock_collection(text), lore._lock_tables(text), lore._open_to_write(text), lore._open_to_read(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._open_to_read(text) TO lore_reader;
 GRANT EXECUTE ON FUNCTION lore._open_to_write(text) TO lore_writer;
 GRANT EXECUTE ON FUNCTION lore._require_settings(text, text), lore._language(text), lore._require_chunking(text, text, integer, integer),
-    lore._lock_collection(text) TO lore_admin;
+    lore._lock_collection(text), lore._lock_tables(text) TO lore_admin;

@@ -35,6 +35,7 @@ DECLARE
     source text := CASE had.column_type WHEN 'text' THEN 'search' ELSE format('lore._keyword_text(%L, document_id, heading, content)', c.documents) END;
     before text := current_setting('maintenance_work_mem');
 BEGIN
+    PERFORM lore._lock_tables(c.name);
     EXECUTE format('DROP INDEX IF EXISTS %s', c.keyword_index);
     IF had.column_type <> 'text' OR has.column_type <> 'text' THEN
         -- The table is written anew, and with it its vector index, which needs memory for that.

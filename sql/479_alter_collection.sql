@@ -8,9 +8,11 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM lore._lock_tables(n.name) FROM (SELECT u.name FROM unnest(ARRAY[($1).name, $2]) AS u(name) ORDER BY 1) AS n;
     UPDATE lore_data.collections AS n SET name = $2 WHERE n.id = ($1).id;
     EXECUTE format('ALTER TABLE %s RENAME TO %I', (collection).documents, $2 || '_documents');
     EXECUTE format('ALTER TABLE %s RENAME TO %I', (collection).chunks, $2 || '_chunks');
+    EXECUTE format('ALTER TABLE IF EXISTS %s RENAME TO %I', lore._words_table($1), $2 || '_words');
     -- What was measured of it goes with it; older rows are of another that once had its name.
     UPDATE lore_data.evaluations AS e SET collection = $2
     WHERE e.collection = ($1).name AND e.evaluated_at >= (SELECT n.created_at FROM lore_data.collections AS n WHERE n.id = ($1).id);

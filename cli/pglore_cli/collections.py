@@ -8,7 +8,7 @@ import click
 
 import pglore
 
-from .options import INDEX_KINDS, Names, database
+from .options import INDEX_KINDS, KEYWORDS, Names, database
 from .output import clean, print_json, print_table
 
 if TYPE_CHECKING:

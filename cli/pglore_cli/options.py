@@ -11,6 +11,9 @@ import click
 
 MODES = ["hybrid", "vector", "keyword"]
 FUSIONS = ["score", "rrf"]
+MATCHES = ["any", "all", "phrase", "prefix", "fuzzy"]
+KEYWORDS = ["bm25", "tsvector", "pg_search", "vchord_bm25"]
+EXPANSIONS = ["queries", "hypothetical"]
 INDEX_KINDS = ["auto", "exact", "hnsw", "hnsw_bit", "ivfflat", "diskann", "vchordrq"]
 
 
@@ -62,13 +65,13 @@ class Names(click.ParamType):
         return value if isinstance(value, list) else [name.strip() for name in value.split(",") if name.strip()]
 
 
-class Limit(click.IntRange):
+class Limit(click.ParamType):
     """A number from 1, or "all" for no limit."""
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        return None if value == "all" else super().convert(value, param, ctx)
+        return None if value == "all" else click.IntRange(1).convert(value, param, ctx)
 
 
 class Vector(click.ParamType):
@@ -89,14 +92,13 @@ class Vector(click.ParamType):
 
 
 def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What search and ask have in common: --collection, --mode, --filter, --rerank."""
+    """What search and ask have in common: --mode, --filter, --rerank."""
     for option in (
         click.option("--rerank", metavar="MODEL", help="Rerank with this model; 'default' for the default reranker."),
         click.option(
             "--filter", metavar="JSON", type=JsonObject(), help='On the metadata: \'{"year": {"$gte": 2020}}\'.'
         ),
         click.option("--mode", type=click.Choice(MODES), default="hybrid", show_default=True, help="How to find."),
-        collection,
     ):
         command = option(command)
     return command
@@ -105,6 +107,16 @@ def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
 def ranking(command: Callable[..., Any]) -> Callable[..., Any]:
     """What of lore.search only search takes: how candidates are found, fused and chosen from."""
     for option in (
+        click.option(
+            "--match", type=click.Choice(MATCHES), default="any", show_default=True, help="Words that must be there."
+        ),
+        click.option("--generator", metavar="MODEL", help="Language model that expands."),
+        click.option(
+            "--expand", type=click.Choice(EXPANSIONS), help="Have a language model write other wordings, or an answer."
+        ),
+        click.option(
+            "--weights", metavar="JSON", type=JsonObject(), help="Of the stages: '{\"vector\": 1, \"keyword\": 0.5}'."
+        ),
         click.option(
             "--vector", metavar="JSON", type=Vector(), help="Of the query: a list or @FILE, instead of QUERY."
         ),
@@ -119,7 +131,7 @@ def ranking(command: Callable[..., Any]) -> Callable[..., Any]:
             "--fusion", type=click.Choice(FUSIONS), default="score", show_default=True, help="By scores or by ranks."
         ),
         click.option(
-            "--per-document", type=Limit(1), default=1, show_default=True, help='Most hits of one document, or "all".'
+            "--per-document", type=Limit(), default=1, show_default=True, help='Most hits of one document, or "all".'
         ),
         click.option("--candidates", type=click.IntRange(1, 10_000), help="Chunks that each arm offers to the fusion."),
     ):  # fmt: skip

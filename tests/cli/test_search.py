@@ -45,6 +45,29 @@ def test_search_passes_on_what_its_options_say(loaded):
     assert "lore.diverse(" in statement and "+ rank()" in statement and "n.ordinal BETWEEN h.ordinal - 1" in statement
 
 
+def test_search_takes_weights_and_tells_what_is_missing_to_expand(loaded):
+    statement = loaded("search", "storage", "--weights", '{"vector": 0.25}', "--sql").stdout
+    assert "0.25 *" in statement
+    result = loaded("search", "storage", "--weights", '{"vector": -1}')
+    assert result.exit_code == 1 and "(LO103)" in result.stderr
+    for options in (["--expand", "queries"], ["--expand", "hypothetical", "--generator", "extractive"]):
+        result = loaded("search", "storage", *options)
+        assert result.exit_code == 1 and "(LO206)" in result.stderr and "lore.add_model" in result.stderr
+
+
+def test_several_collections_are_searched_at_once(loaded, db):
+    db.execute("SELECT lore.create_collection('notes')")
+    db.execute("SELECT lore.add('notes', 'mine', 'Vacuuming reclaims disk space.')")
+    both = ["-c", "documents", "-c", "notes"]
+    result = loaded("search", "reclaim disk space", *both, "--weights", '{"keyword": 1}', "-k", 2)
+    assert result.exit_code == 0 and "notes" in result.stdout and "documents" in result.stdout
+    hits = json.loads(loaded("search", "reclaim disk space", *both, "--json").stdout)
+    assert {hit["collection"] for hit in hits} == {"documents", "notes"}
+    for options in (["--sql"], ["--explain"], ["--fusion", "rrf"], ["--neighbours", 1], ["--diversity", 0.5]):
+        assert loaded("search", "storage", *both, *options).exit_code == 2
+    assert "Nothing found" in loaded("search", "storage", *both, "--filter", '{"title": "none"}').stderr
+
+
 def test_search_takes_a_vector_with_or_without_a_query(loaded, db, tmp_path):
     vector = db.execute("SELECT lore.embed('reclaim disk space', input_type => 'query')::text").fetchone()[0]
     (tmp_path / "query.json").write_text(vector)
@@ -60,6 +83,7 @@ def test_options_that_cannot_be_are_usage_errors(loaded, tmp_path):
         ["--per-document", 0], ["--per-document", "few"], ["--vector", "{}"], ["--vector", "[x]"],
         ["--vector", "[[1]]"],
         ["--vector", f"@{tmp_path / 'nothing'}"], ["--mode", "magic"], ["--filter", "[]"],
+        ["--weights", "[]"], ["--weights", "x"], ["--expand", "magic"],
     ]  # fmt: skip
     assert [loaded("search", "storage", *options).exit_code for options in wrong] == [2] * len(wrong)
     assert loaded("search").exit_code == 2

@@ -89,6 +89,26 @@ def test_search_takes_fusion_diversity_and_neighbours(pages):
         pages.search("storage", diversity=2)
 
 
+def test_search_takes_weights_and_expand_and_their_errors_are_the_listed_ones(lore, pages):
+    weights = {"vector": 1, "keyword": 0, "wording": 0}
+    assert pages.search("storage", weights=weights)[0].key == "vacuum"
+    assert pages.explain_search("storage", weights=weights, k=2)[-1].rows == 2
+    assert lore.search_all(["pages"], "storage", weights=weights)[0].key == "vacuum"
+    with pytest.raises(pglore.BadArgument):
+        pages.search("storage", weights={"vector": float("nan")})
+    for call in (pages.search, pages.search_sql, pages.explain_search):
+        with pytest.raises(pglore.BadArgument):
+            call("storage", weights={"magic": 1})
+        with pytest.raises(pglore.UnknownEngine):
+            call("storage", expand="queries")
+        with pytest.raises(pglore.UnknownModel):
+            call("storage", expand="hypothetical", generator="absent")
+    with pytest.raises(TypeError, match="magic"):
+        pages.search_sql("storage", magic=1)
+    with pytest.raises(TypeError, match="magic"):
+        pages.explain_search("storage", magic=1)
+
+
 def test_several_collections_are_searched_at_once(lore, pages):
     lore.create_collection("notes").add("cats", "Cats purr when they are content.")
     hits = lore.search_all(["pages", "notes"], "purring cats", k=2)
