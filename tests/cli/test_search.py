@@ -55,6 +55,12 @@ def test_search_takes_weights_and_tells_what_is_missing_to_expand(loaded):
         assert result.exit_code == 1 and "(LO206)" in result.stderr and "lore.add_model" in result.stderr
 
 
+def test_search_takes_what_the_words_must_do(loaded):
+    hits = json.loads(loaded("search", "dead tuples", "--mode", "keyword", "--match", "phrase", "--json").stdout)
+    assert [hit["key"] for hit in hits] == ["vacuum.html"]
+    assert loaded("search", "dead tuples", "--match", "exact").exit_code == 2
+
+
 def test_several_collections_are_searched_at_once(loaded, db):
     db.execute("SELECT lore.create_collection('notes')")
     db.execute("SELECT lore.add('notes', 'mine', 'Vacuuming reclaims disk space.')")

@@ -94,6 +94,9 @@ def test_search_takes_weights_and_expand_and_their_errors_are_the_listed_ones(lo
     assert pages.search("storage", weights=weights)[0].key == "vacuum"
     assert pages.explain_search("storage", weights=weights, k=2)[-1].rows == 2
     assert lore.search_all(["pages"], "storage", weights=weights)[0].key == "vacuum"
+    assert [hit.key for hit in pages.search("dead tuples", mode="keyword", match="phrase")] == ["vacuum"]
+    with pytest.raises(pglore.BadArgument):
+        pages.search("storage", match="exact")
     with pytest.raises(pglore.BadArgument):
         pages.search("storage", weights={"vector": float("nan")})
     for call in (pages.search, pages.search_sql, pages.explain_search):

@@ -31,6 +31,17 @@ def test_a_renamed_collection_holds_what_it_held_and_its_old_name_is_free(db, ma
     assert db.execute("SELECT name, documents FROM lore.collections").fetchall() == [("handbook", 6), ("manual", 1)]
 
 
+def test_the_words_that_were_counted_go_with_the_name_and_are_still_a_readers(db, manual, connect, role):
+    db.execute("SELECT lore._build_vocabulary('manual')")
+    alter(db, "name => 'handbook'")
+    words = "SELECT count(*) FROM lore_data.handbook_words"
+    assert connect(user=role("lore_reader")).execute(words).fetchone() == db.execute(words).fetchone()
+    assert db.execute(words).fetchone()[0] > 20
+    db.execute("SELECT lore.create_collection('manual'), lore._build_vocabulary('manual')")
+    db.execute("SELECT lore.drop_collection('handbook')")
+    assert db.execute("SELECT to_regclass('lore_data.handbook_words')").fetchone() == (None,)
+
+
 def test_two_collections_change_places_in_one_transaction(db, manual):
     db.execute("SELECT lore.create_collection('next'), lore.add('next', 'new', 'A new text.')")
     with db.transaction():
