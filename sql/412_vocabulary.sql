@@ -48,7 +48,7 @@ BEGIN
     -- Its words are for those who may read every chunk: there is no telling which chunk a word is from.
     EXECUTE format('GRANT SELECT ON %s TO lore_reader', own);
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', own);
-    EXECUTE format('CREATE POLICY whole ON %s USING (has_table_privilege(%L, ''SELECT'') AND NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid IN (%L::regclass, %L::regclass) AND t.relrowsecurity))',
+    EXECUTE format('CREATE POLICY whole ON %s USING (has_table_privilege(%L::regclass, ''SELECT'') AND NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid IN (%L::regclass, %L::regclass) AND t.relrowsecurity))',
         own, c.chunks, c.chunks, c.documents);
     EXECUTE format('ANALYZE %s', own);
     INSERT INTO lore_data.vocabularies AS v (collection_id, built_rows, built_to, complete) VALUES (c.id, state.rows, state.last, words < 1000000)

@@ -1,4 +1,4 @@
--- 420_collections.sql: collections made, dropped and listed. Needs 400_catalog, 405_defaults, 410_keyword_index, 411_keyword_engines.
+-- 420_collections.sql: collections made. Needs 405_defaults, 410_keyword_index, 411_keyword_engines, 415_collection_settings.
 
 CREATE FUNCTION lore.create_collection(
     collection     text,
@@ -31,32 +31,17 @@ BEGIN
         END IF;
         PERFORM lore._raise('LO103', format('collection "%s" is there already', $1), 'Pass if_not_exists => true, or choose another name.');
     END IF;
-    PERFORM lore._require_keyword(kind);
-    IF $9 IS NULL OR $9 NOT IN ('auto', 'exact') AND (lore._index_kind($9, 'cosine')).kind IS NULL THEN
-        PERFORM lore._raise('LO103', format('"%s" is no kind of index', left($9, 60)), 'Kinds: auto, exact, hnsw, hnsw_bit, ivfflat, diskann, vchordrq.');
-    ELSIF lore._operator($10) IS NULL THEN
-        PERFORM lore._raise('LO103', format('metric is "%s"', left($10, 60)), 'metric is cosine, ip or l2.');
-    END IF;
-    BEGIN
-        words := $3::regconfig::text;
-    EXCEPTION WHEN OTHERS THEN
-        words := NULL;
-    END;
-    IF words IS NULL THEN
-        PERFORM lore._raise('LO103', format('there is no text search configuration "%s"', left($3, 60)), 'SELECT cfgname FROM pg_ts_config lists them.');
-    END IF;
-    SELECT m.alias, m.window_tokens, m.dimensions INTO embedder FROM lore.models AS m
+    PERFORM lore._require_keyword(kind), lore._require_settings($9, $10);
+    words := lore._language($3);
+    SELECT m.alias, m.window_tokens INTO embedder FROM lore.models AS m
     WHERE m.task = 'embed' AND CASE WHEN $2 IS NULL THEN m.is_default ELSE m.alias = $2 END;
     IF NOT FOUND THEN
         PERFORM lore._raise('LO201', format('no embedder has the alias "%s"', left($2, 60)), 'SELECT alias, task FROM lore.models lists the models.');
-    ELSIF $5 > embedder.window_tokens - 2 THEN
-        PERFORM lore._raise('LO103', format('chunk_size is %s, but model "%s" reads %s tokens at once', $5, embedder.alias, embedder.window_tokens),
-            'Leave chunk_size out to take what suits the model.');
     END IF;
     c.name := $1;
     c.model := embedder.alias;
     c.chunk_size := coalesce($5, lore._chunk_size(embedder.window_tokens));
-    PERFORM FROM lore.chunk('one word', $4, c.chunk_size, $6, c.model);  -- raises LO103 for what it cannot do
+    PERFORM lore._require_chunking(c.model, $4, c.chunk_size, $6);
     PERFORM lore.embed('one word', c.model);  -- loads the model: its fingerprint is known for certain then
     SELECT m.fingerprint, m.dimensions INTO c.fingerprint, c.dimensions FROM lore.models AS m WHERE m.alias = c.model;
 

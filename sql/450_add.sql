@@ -1,4 +1,4 @@
--- 450_add.sql: documents into a collection. Needs 400_catalog, 405_defaults, 440_write.
+-- 450_add.sql: documents into a collection. Needs 405_defaults, 415_collection_settings, 440_write.
 
 CREATE FUNCTION lore._require_document(
     key      text,
@@ -38,7 +38,7 @@ AS $$
     SELECT array_agg(ROW(d.key, d.content, d.metadata,
                sha256(sha256(convert_to(d.content, 'UTF8')) || convert_to(jsonb_build_array(
                    lore._title(d.metadata), m.fingerprint, (collection).chunk_strategy, (collection).chunk_size,
-                   (collection).chunk_overlap, (collection).language, (collection).keyword)::text, 'UTF8')))::lore._document
+                   (collection).chunk_overlap)::text, 'UTF8')))::lore._document
            ORDER BY d.key COLLATE "C")
     FROM (SELECT DISTINCT ON (g.key) g.key, g.content, coalesce(g.metadata, '{}') AS metadata
           FROM unnest(keys, contents, metadata) WITH ORDINALITY AS g(key, content, metadata, ordinal)
@@ -60,7 +60,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    c lore._collection := lore._open($1);
+    c lore._collection := lore._open_to_write($1);
 BEGIN
     IF $2 IS NULL OR $3 IS NULL OR cardinality($2) <> cardinality($3) OR cardinality($2) <> cardinality(coalesce($4, array_fill(NULL::jsonb, ARRAY[cardinality($2)])))
        OR array_ndims($2) > 1 OR array_ndims($3) > 1 OR array_ndims($4) > 1 THEN

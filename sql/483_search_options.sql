@@ -9,7 +9,12 @@ CREATE TYPE lore._search_options AS (
     per_document integer,                   -- NULL: no limit
     fusion       text,
     diversity    double precision,
-    neighbours   integer
+    neighbours   integer,
+    weights      jsonb,                     -- by stage; NULL: the default ones
+    expand       text,                      -- queries, hypothetical, or NULL for none
+    generator    text,                      -- that expands; NULL: the default one
+    match        text,                      -- of the words: any, all, phrase, prefix or fuzzy
+    wordings     text[]                     -- others of the query, searched beside it: what expand => 'queries' leads to
 );
 
 COMMENT ON TYPE lore._search_options IS 'The arguments of lore.search but for the collection and the query.';
@@ -39,6 +44,16 @@ BEGIN
         PERFORM lore._raise('LO103', format('diversity is %s', w.diversity), 'diversity is 0 to 1.');
     ELSIF w.neighbours IS NULL OR w.neighbours NOT BETWEEN 0 AND 100 THEN
         PERFORM lore._raise('LO103', format('neighbours is %s', coalesce(w.neighbours::text, 'NULL')), 'neighbours is 0 to 100.');
+    ELSIF w.expand NOT IN ('queries', 'hypothetical') THEN
+        PERFORM lore._raise('LO103', format('expand is "%s"', left(w.expand, 60)), 'expand is queries or hypothetical, or NULL for none.');
+    ELSIF w.expand IS NOT NULL AND query IS NULL THEN
+        PERFORM lore._raise('LO103', 'there is no query to expand', 'Pass the text of the query, with its vector if you like, or leave expand out.');
+    ELSIF w.expand = 'hypothetical' AND w.mode = 'keyword' THEN
+        PERFORM lore._raise('LO103', 'expand => ''hypothetical'' changes the vector of a query, which mode => ''keyword'' does not look at', 'Take another mode, or expand => ''queries''.');
+    END IF;
+    PERFORM lore._require_match(w.match);
+    IF w.weights IS NOT NULL THEN
+        PERFORM lore._require_weights(w.weights);
     END IF;
 END
 $$;

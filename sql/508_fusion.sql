@@ -1,4 +1,4 @@
--- 508_fusion.sql: one score from those of the arms and of the wording. Needs 405_defaults, 507_wording.
+-- 508_fusion.sql: one score from those of the arms and of the wording. Needs 484_weights, 507_wording.
 
 CREATE FUNCTION lore._normalised(
     score text                              -- SQL expression
@@ -12,17 +12,17 @@ COMMENT ON FUNCTION lore._normalised(text) IS 'SQL of a score less its mean, ove
 CREATE FUNCTION lore._fused(
     collection lore._collection,
     wording    text,                        -- SQL expression of the scores of l.texts
-    fusion     text                         -- score or rrf
+    wanted     lore._search_options
 ) RETURNS text
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- The wording is looked at where the two arms together rank best; elsewhere it counts as the least that was seen.
-    SELECT CASE fusion WHEN 'rrf' THEN format($sql$fused AS (
+    SELECT CASE (wanted).fusion WHEN 'rrf' THEN format($sql$fused AS (
     SELECT id, document_id, ordinal, vector_score, keyword_score, %1$s::double precision / (60 + rank() OVER (ORDER BY vector_score DESC))
         + CASE WHEN keyword_score > 0 THEN %2$s::double precision / (60 + rank() OVER (ORDER BY keyword_score DESC)) ELSE 0 END AS fusion_score
     FROM scored
-)$sql$, lore._weight('vector'), lore._weight('keyword') + lore._weight('wording'))
+)$sql$, lore._weight('vector', (wanted).weights), lore._weight('keyword', (wanted).weights) + lore._weight('wording', (wanted).weights))
     ELSE format($sql$worded AS MATERIALIZED (
     SELECT w.id, %1$s AS by_wording
     FROM (SELECT array_agg(s.id ORDER BY s.id) AS ids, array_agg(s.text ORDER BY s.id) AS texts
@@ -33,11 +33,11 @@ AS $$
            %3$s * s.by_vector + %4$s * s.by_keyword + %5$s * coalesce(w.by_wording, min(w.by_wording) OVER ()) AS fusion_score
     FROM scored AS s
     LEFT JOIN worded AS w USING (id)
-)$sql$, lore._normalised('w.score'), wording, lore._weight('vector'), lore._weight('keyword'), lore._weight('wording')) END
+)$sql$, lore._normalised('w.score'), wording, lore._weight('vector', (wanted).weights), lore._weight('keyword', (wanted).weights), lore._weight('wording', (wanted).weights)) END
 $$;
 
-COMMENT ON FUNCTION lore._fused(lore._collection, text, text) IS
+COMMENT ON FUNCTION lore._fused(lore._collection, text, lore._search_options) IS
     'The scored candidates with the sum of their normalised scores: of the vector arm, of the keyword arm, and of the wording. rrf: the sum of 1 / (60 + rank) in the two arms (Cormack, Clarke and Büttcher 2009).';
 
-REVOKE ALL ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text, text) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text, lore._search_options) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._normalised(text), lore._fused(lore._collection, text, lore._search_options) TO lore_reader;

@@ -45,6 +45,9 @@ BEGIN
     IF embedding IS NOT NULL THEN
         PERFORM lore._require_vector(c, embedding);
     END IF;
+    IF wanted.expand IS NOT NULL OR wanted.wordings IS NOT NULL THEN
+        RETURN lore._search_expanded(c, query, embedding, wanted);
+    END IF;
     IF wanted.mode <> 'vector' THEN
         PERFORM lore._ready_keyword_index(c);  -- first: an index in use cannot be built
     END IF;
@@ -60,7 +63,7 @@ BEGIN
     wanted.filter := NULL;  -- a parameter: other filters have the same plan
     LOOP
         IF wanted.mode <> 'vector' THEN
-            SELECT array_agg(s.chunk_id), array_agg(s.score) INTO ids, scores FROM lore._keyword_scores(c, query, path, wide) AS s;
+            SELECT array_agg(s.chunk_id), array_agg(s.score) INTO ids, scores FROM lore._keyword_scores(c, query, path, wide, wanted.match) AS s;
         END IF;
         name := concat_ws(' ', c, wanted, wide, path IS NULL);
         found := lore._run_planned(name, NULL, query, passed, at, path, ids::text, scores::text, words, weights);
@@ -108,7 +111,11 @@ CREATE FUNCTION lore.search(
     vector       vector DEFAULT NULL,       -- of the query, where the caller has it; without a query text only vectors count
     fusion       text DEFAULT 'score',      -- or 'rrf': reciprocal ranks of the two arms
     diversity    double precision DEFAULT NULL,  -- 0 to 1: how much a chunk loses for its likeness to those before it
-    neighbours   integer DEFAULT 0          -- chunks before and behind each whose text is given with it
+    neighbours   integer DEFAULT 0,         -- chunks before and behind each whose text is given with it
+    weights      jsonb DEFAULT NULL,        -- of the stages: {"vector": 1, "keyword": 0.5, "wording": 0.5, "rerank": 1}
+    expand       text DEFAULT NULL,         -- by a language model: 'queries', other wordings, or 'hypothetical', a passage that would answer
+    generator    text DEFAULT NULL,         -- alias of that model; NULL is the default generator
+    match        text DEFAULT 'any'         -- words that the keyword arm wants; or 'all', 'phrase', 'prefix', 'fuzzy'
 ) RETURNS TABLE (
     rank integer, key text, chunk_id bigint, ordinal integer, heading text, content text, span int4range, metadata jsonb,
     score double precision, vector_score double precision, keyword_score double precision, fusion_score double precision, rerank_score double precision
@@ -118,18 +125,18 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF $2 IS NOT NULL OR $9 IS NOT NULL THEN
-        RETURN QUERY SELECT h.* FROM unnest(lore._search(lore._open($1), $2, $9,
-            ROW($3, CASE WHEN $2 IS NULL THEN 'vector' ELSE $4 END, $5, $6, $7, $8, $10, $11, $12)::lore._search_options)) AS h;
+        RETURN QUERY SELECT h.* FROM unnest(lore._search(lore._open_to_read($1), $2, $9,
+            ROW($3, CASE WHEN $2 IS NULL THEN 'vector' ELSE $4 END, $5, $6, $7, $8, $10, $11, $12, $13, $14, $15, $16, NULL)::lore._search_options)) AS h;
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION lore.search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer) IS
-    'The k best chunks of a collection for a query, best first, with every stage''s score; NULL query without a vector gives no rows. Raises LO101 empty query, LO102 query too long, LO103 bad argument, LO104 bad filter, LO201 unknown reranker, LO203 unknown collection, LO205 vector of another size.';
+COMMENT ON FUNCTION lore.search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) IS
+    'The k best chunks of a collection for a query, best first, with every stage''s score; NULL query without a vector gives no rows. Raises LO101 empty query, LO102 query too long, LO103 bad argument, LO104 bad filter, LO201 unknown model, LO206 expand without a language model, LO203 unknown collection, LO205 vector of another size.';
 
 REVOKE ALL ON TYPE lore._hit FROM PUBLIC;
 REVOKE ALL ON FUNCTION lore._search(lore._collection, text, vector, lore._search_options),
-    lore.search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer) FROM PUBLIC;
+    lore.search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) FROM PUBLIC;
 GRANT USAGE ON TYPE lore._hit TO lore_reader;
 GRANT EXECUTE ON FUNCTION lore._search(lore._collection, text, vector, lore._search_options),
-    lore.search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer) TO lore_reader;
+    lore.search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) TO lore_reader;

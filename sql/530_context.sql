@@ -22,7 +22,7 @@ BEGIN
     IF max_tokens IS NULL OR max_tokens < 1 THEN
         PERFORM lore._raise('LO103', format('max_tokens is %s', coalesce(max_tokens::text, 'NULL')), 'max_tokens is 1 or more.');
     END IF;
-    hits := lore._search(collection, query, embedding, ROW(k, mode, filter, rerank, greatest(100, k), 2, 'score', NULL, 0)::lore._search_options);
+    hits := lore._search(collection, query, embedding, ROW(k, mode, filter, rerank, greatest(100, k), 2, 'score', NULL, 0, NULL, NULL, NULL, 'any', NULL)::lore._search_options);
     FOR hit IN EXECUTE format('SELECT h.*, c.tokens FROM unnest($1) AS h JOIN %s AS c ON c.id = h.chunk_id ORDER BY h.rank', (collection).chunks) USING hits LOOP
         CONTINUE WHEN hit.tokens > room;  -- a shorter one further down may still fit
         room := room - hit.tokens;
@@ -53,7 +53,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF $2 IS NOT NULL THEN
-        RETURN QUERY SELECT p.* FROM unnest(lore._context(lore._open($1), $2, NULL, $3, $4, $5, $6, $7)) AS p;
+        RETURN QUERY SELECT p.* FROM unnest(lore._context(lore._open_to_read($1), $2, NULL, $3, $4, $5, $6, $7)) AS p;
     END IF;
 END
 $$;

@@ -88,7 +88,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    c         lore._collection := lore._open($1);
+    c         lore._collection := lore._open_to_read($1);
     made      lore._vectors;
     passages  lore._passage[];
     generated jsonb;
@@ -97,7 +97,7 @@ BEGIN
     IF $2 IS NULL THEN
         RETURN;
     END IF;
-    PERFORM lore._require_search($2, ROW($3, $5, $6, $7, 100, 1, 'score', NULL, 0)::lore._search_options);
+    PERFORM lore._require_search($2, ROW($3, $5, $6, $7, 100, 1, 'score', NULL, 0, NULL, NULL, NULL, 'any', NULL)::lore._search_options);
     IF $5 <> 'keyword' THEN
         made.vectors := ARRAY[lore.embed($2, c.model, 'query')];
     END IF;

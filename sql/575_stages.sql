@@ -12,7 +12,7 @@ AS $$
         WHEN part = 'allowed' THEN 'filter'
         WHEN part IN ('near', 'vector_arm') THEN 'vector'
         WHEN part = 'keyword_arm' THEN 'keyword'
-        WHEN part IN ('scored', 'worded', 'fused', 'gained', 'supported') THEN 'fusion'
+        WHEN part IN ('scored', 'worded', 'fused', 'joined', 'gained', 'supported') THEN 'fusion'
         WHEN part IN ('pool', 'reranked', 'final') THEN 'rerank'
         ELSE part END
 $$;

@@ -25,15 +25,22 @@ CREATE FUNCTION lore.explain_search(
     vector       vector DEFAULT NULL,
     fusion       text DEFAULT 'score',
     diversity    double precision DEFAULT NULL,
-    neighbours   integer DEFAULT 0
+    neighbours   integer DEFAULT 0,
+    weights      jsonb DEFAULT NULL,
+    expand       text DEFAULT NULL,
+    generator    text DEFAULT NULL,
+    match        text DEFAULT 'any'
 ) RETURNS TABLE (stage text, ms double precision, rows bigint, index text, detail text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 8
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    c         lore._collection := lore._open($1);
+    c         lore._collection := lore._open_to_read($1);
     started   timestamptz := clock_timestamp();
+    e         lore._expansion := ROW($9, ROW($3, CASE WHEN $2 IS NULL THEN 'vector' ELSE $4 END, $5, $6, $7, $8, $10, $11, $12, $13, $14, $15, $16, NULL)::lore._search_options);
+    expanded  double precision;             -- ms of the language model
+    wordings  text[];
     statement text;
     planned   double precision;             -- ms until the statement runs
     before    jsonb;
@@ -43,7 +50,15 @@ BEGIN
     IF $2 IS NULL AND $9 IS NULL THEN
         RETURN;
     END IF;
-    statement := lore.search_sql($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+    PERFORM lore._require_search($2, e.wanted);
+    PERFORM lore._require_vector(c, $9);
+    IF $14 IS NOT NULL THEN
+        e := lore._expand(c, $2, $9, e.wanted);
+        wordings := (e.wanted).wordings;
+        expanded := extract(epoch FROM clock_timestamp() - started) * 1000;
+        started := clock_timestamp();
+    END IF;
+    statement := lore._search_sql(c, $2, e.embedding, e.wanted);
     planned := extract(epoch FROM clock_timestamp() - started) * 1000;
     before := lore._index_scans(c);
     EXECUTE 'EXPLAIN (ANALYZE, FORMAT JSON) ' || statement INTO plan;
@@ -53,20 +68,23 @@ BEGIN
     SELECT string_agg(n.key, ', ') INTO scanned FROM jsonb_each_text(lore._index_scans(c)) AS n
     WHERE n.value::bigint > coalesce((before ->> n.key)::bigint, 0) AND n.key ~ '^keyword_';
     RETURN QUERY
+        SELECT 'expand', round(expanded::numeric, 3)::double precision, 1::bigint + coalesce(cardinality(wordings), 0), NULL, array_to_string(wordings, '; ')
+        WHERE expanded IS NOT NULL
+        UNION ALL
         SELECT 'plan', round(planned::numeric, 3)::double precision, NULL::bigint, NULL, NULL
         UNION ALL
         SELECT * FROM (SELECT s.stage, s.ms, s.rows, CASE s.stage WHEN 'keyword' THEN coalesce(scanned, s.index) ELSE s.index END, s.detail
                        FROM lore._stages(plan) AS s ORDER BY s.place) AS stages
         UNION ALL
-        SELECT 'total', round(planned::numeric + (plan ->> 'Execution Time')::numeric, 3)::double precision,
+        SELECT 'total', round(coalesce(expanded, 0)::numeric + planned::numeric + (plan ->> 'Execution Time')::numeric, 3)::double precision,
                (plan #>> '{Plan,Actual Rows}')::numeric::bigint, NULL, NULL;
 END
 $$;
 
-COMMENT ON FUNCTION lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer) IS
+COMMENT ON FUNCTION lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) IS
     'Runs the statement of lore.search with the same arguments, and tells where its time went, stage by stage: ms without the stages before it, rows that it hands on, indexes that it scanned, and its plan from the last step to the first. NULL query without a vector gives no rows. Raises what lore.search raises.';
 
 REVOKE ALL ON FUNCTION lore._index_scans(lore._collection),
-    lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer) FROM PUBLIC;
+    lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._index_scans(lore._collection),
-    lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer) TO lore_reader;
+    lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) TO lore_reader;

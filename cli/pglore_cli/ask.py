@@ -8,7 +8,7 @@ import click
 
 import pglore
 
-from .options import database, retrieval
+from . import options
 from .output import clean, line, print_block, print_json, stdout
 
 STAGES = ("embed", "search", "generate", "total")
@@ -16,12 +16,13 @@ STAGES = ("embed", "search", "generate", "total")
 
 @click.command("ask")
 @click.argument("question")
-@retrieval
+@options.collection
+@options.retrieval
 @click.option("-k", default=8, show_default=True, help="Passages that the generator reads.")
 @click.option("--model", metavar="ALIAS", help="The generator; default the default one.")
 @click.option("--max-tokens", default=2000, show_default=True, help="Tokens that the generator reads.")
-@database
-def command(question: str, collection: str, dsn: str | None, as_json: bool, **options: Any) -> None:
+@options.database
+def command(question: str, collection: str, dsn: str | None, as_json: bool, **given: Any) -> None:
     """Answer a question from a collection, citing its sources.
 
     \b
@@ -29,7 +30,7 @@ def command(question: str, collection: str, dsn: str | None, as_json: bool, **op
       pglore ask "How do I reclaim disk space without locking a table?" -c manual
     """
     with pglore.connect(dsn, application_name="pglore ask") as client:
-        answer = client.collection(collection).ask(question, **options)
+        answer = client.collection(collection).ask(question, **given)
     print_json(answer) if as_json else show(answer)
 
 

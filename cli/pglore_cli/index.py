@@ -9,13 +9,12 @@ import click
 
 import pglore
 
-from .options import JsonObject, database
+from .options import INDEX_KINDS, JsonObject, database
 from .output import print_json, print_table, size, stderr
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-KINDS = ["auto", "exact", "hnsw", "hnsw_bit", "ivfflat", "diskann", "vchordrq"]
 PROGRESS = """
     SELECT phase, CASE WHEN tuples_total > 0 THEN tuples_done::float8 / tuples_total
                        WHEN blocks_total > 0 THEN blocks_done::float8 / blocks_total END AS done
@@ -25,7 +24,7 @@ PROGRESS = """
 
 @click.command("index")
 @click.argument("collection")
-@click.option("--kind", type=click.Choice(KINDS), default="auto", show_default=True, help="Kind of index.")
+@click.option("--kind", type=click.Choice(INDEX_KINDS), default="auto", show_default=True, help="Kind of index.")
 @click.option("--options", metavar="JSON", type=JsonObject(), help="Of the kind: '{\"m\": 16}'.")
 @click.option("--estimate", is_flag=True, help="Only tell what each kind would take.")
 @click.option("--sql", is_flag=True, help="Only print the statements.")

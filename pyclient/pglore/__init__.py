@@ -14,7 +14,7 @@ draws the tree of what they raise.
 from .ask import Answer, Source
 from .chunk import Chunk
 from .client import AsyncClient, Client
-from .collection import AsyncCollection, Collection, CollectionInfo
+from .collection import AsyncCollection, Change, Collection, CollectionInfo
 from .context import Passage
 from .doctor import Finding
 from .documents import Added, Document
@@ -70,6 +70,7 @@ __all__ = [
     "BuiltIndex",
     "CallerError",
     "CatalogMissing",
+    "Change",
     "Chunk",
     "Client",
     "Collection",

@@ -43,6 +43,15 @@ class CollectionInfo:
     filterable: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting of a collection that has changed; a list is JSON."""
+
+    setting: str
+    before: str
+    after: str
+
+
 class AsyncCollection(
     AsyncSearch, AsyncKeywords, AsyncExplain, AsyncContext, AsyncAsk, AsyncDocuments, AsyncEvaluate, AsyncIndexes
 ):  # fmt: skip
@@ -54,6 +63,36 @@ class AsyncCollection(
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
+
+    async def alter(
+        self,
+        *,
+        name: str | None = None,
+        language: str | None = None,
+        chunk_strategy: str | None = None,
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+        keyword: str | None = None,
+        index_kind: str | None = None,
+        metric: str | None = None,
+        filterable: Sequence[str] | None = None,
+    ) -> list[Change]:
+        """Change what the collection is, and keep all that it holds; None leaves a setting as it is.
+
+        name        another one, which this object then has too
+        chunk_*     of documents that are added or changed from now on
+        keyword     'bm25' or 'tsvector'; like `language`, it builds the keyword index anew
+        index_kind  of vector index, which `maintain` builds
+        filterable  all fields of the metadata that are to have indexes for filters
+        raises      UnknownCollection, BadArgument, BadFilter, UnknownModel, UnknownEngine
+        """
+        options: dict[str, Any] = {"name": name, "language": language, "chunk_strategy": chunk_strategy}
+        options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
+        options |= {"index_kind": index_kind, "metric": metric}
+        options["filterable"] = None if filterable is None else list(filterable)
+        rows = await self._rows(call("lore.alter_collection", collection=self.name, **options))
+        self.name = name or self.name
+        return [build(Change, row) for row in rows]
 
     async def drop(self) -> None:
         """Delete the collection with all its documents. raises UnknownCollection"""
@@ -114,6 +153,36 @@ class Collection(
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
+
+    def alter(
+        self,
+        *,
+        name: str | None = None,
+        language: str | None = None,
+        chunk_strategy: str | None = None,
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+        keyword: str | None = None,
+        index_kind: str | None = None,
+        metric: str | None = None,
+        filterable: Sequence[str] | None = None,
+    ) -> list[Change]:
+        """Change what the collection is, and keep all that it holds; None leaves a setting as it is.
+
+        name        another one, which this object then has too
+        chunk_*     of documents that are added or changed from now on
+        keyword     'bm25' or 'tsvector'; like `language`, it builds the keyword index anew
+        index_kind  of vector index, which `maintain` builds
+        filterable  all fields of the metadata that are to have indexes for filters
+        raises      UnknownCollection, BadArgument, BadFilter, UnknownModel, UnknownEngine
+        """
+        options: dict[str, Any] = {"name": name, "language": language, "chunk_strategy": chunk_strategy}
+        options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
+        options |= {"index_kind": index_kind, "metric": metric}
+        options["filterable"] = None if filterable is None else list(filterable)
+        rows = self._rows(call("lore.alter_collection", collection=self.name, **options))
+        self.name = name or self.name
+        return [build(Change, row) for row in rows]
 
     def drop(self) -> None:
         """Delete the collection with all its documents. raises UnknownCollection"""

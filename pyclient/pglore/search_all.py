@@ -41,16 +41,18 @@ class AsyncSearchAll(AsyncSession):
         rerank: str | None = None,
         candidates: int | None = None,
         per_document: int | None = 1,
+        weights: Mapping[str, float] | None = None,
+        expand: str | None = None,
+        generator: str | None = None,
+        match: str = "any",
     ) -> list[HitOfAll]:
-        """The k best chunks of several collections of one model, best first.
+        """The k best chunks of several collections of one model, best first; arguments as of `Collection.search`.
 
-        mode          'hybrid', 'vector' or 'keyword'
-        filter        on the metadata: {"year": {"$gte": 2020}}
-        rerank        alias of a reranker, or 'default'
-        raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, HostBusy
+        raises  UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, UnknownModel, HostBusy
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document}
+        options |= {"candidates": candidates, "per_document": per_document, "weights": weights}
+        options |= {"expand": expand, "generator": generator, "match": match}
         statement = call("lore.search_all", collections=list(collections), query=query, **options)
         return [build(HitOfAll, row) for row in await self._rows(statement)]
 
@@ -70,15 +72,17 @@ class SearchAll(Session):
         rerank: str | None = None,
         candidates: int | None = None,
         per_document: int | None = 1,
+        weights: Mapping[str, float] | None = None,
+        expand: str | None = None,
+        generator: str | None = None,
+        match: str = "any",
     ) -> list[HitOfAll]:
-        """The k best chunks of several collections of one model, best first.
+        """The k best chunks of several collections of one model, best first; arguments as of `Collection.search`.
 
-        mode          'hybrid', 'vector' or 'keyword'
-        filter        on the metadata: {"year": {"$gte": 2020}}
-        rerank        alias of a reranker, or 'default'
-        raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, HostBusy
+        raises  UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, UnknownModel, HostBusy
         """
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document}
+        options |= {"candidates": candidates, "per_document": per_document, "weights": weights}
+        options |= {"expand": expand, "generator": generator, "match": match}
         statement = call("lore.search_all", collections=list(collections), query=query, **options)
         return [build(HitOfAll, row) for row in self._rows(statement)]

@@ -24,6 +24,77 @@ def test_search_takes_mode_rerank_and_filter(loaded):
     assert hits[0]["rerank_score"] is not None
 
 
+def test_search_takes_every_argument_of_lore_search(loaded, db):
+    """A new argument of lore.search without an option here is found by this test."""
+    import click
+
+    from pglore_cli.main import main
+
+    options = {option.name for option in main.get_command(click.Context(main), "search").params}
+    (arguments,) = db.execute(
+        "SELECT proargnames[1:pronargs] FROM pg_proc WHERE oid::regproc::text = 'lore.search'"
+    ).fetchone()
+    assert set(arguments) - options == set()
+
+
+def test_search_passes_on_what_its_options_say(loaded):
+    options = ["--candidates", 1, "--per-document", "all", "--fusion", "rrf", "--diversity", 0.2, "--neighbours", 1]
+    hits = json.loads(loaded("search", "reclaim disk space", *options, "-k", 2, "--json").stdout)
+    assert hits[0]["key"] == "vacuum.html"
+    statement = loaded("search", "reclaim disk space", *options, "-k", 2, "--sql").stdout
+    assert "lore.diverse(" in statement and "+ rank()" in statement and "n.ordinal BETWEEN h.ordinal - 1" in statement
+
+
+def test_search_takes_weights_and_tells_what_is_missing_to_expand(loaded):
+    statement = loaded("search", "storage", "--weights", '{"vector": 0.25}', "--sql").stdout
+    assert "0.25 *" in statement
+    result = loaded("search", "storage", "--weights", '{"vector": -1}')
+    assert result.exit_code == 1 and "(LO103)" in result.stderr
+    for options in (["--expand", "queries"], ["--expand", "hypothetical", "--generator", "extractive"]):
+        result = loaded("search", "storage", *options)
+        assert result.exit_code == 1 and "(LO206)" in result.stderr and "lore.add_model" in result.stderr
+
+
+def test_search_takes_what_the_words_must_do(loaded):
+    hits = json.loads(loaded("search", "dead tuples", "--mode", "keyword", "--match", "phrase", "--json").stdout)
+    assert [hit["key"] for hit in hits] == ["vacuum.html"]
+    assert loaded("search", "dead tuples", "--match", "exact").exit_code == 2
+
+
+def test_several_collections_are_searched_at_once(loaded, db):
+    db.execute("SELECT lore.create_collection('notes')")
+    db.execute("SELECT lore.add('notes', 'mine', 'Vacuuming reclaims disk space.')")
+    both = ["-c", "documents", "-c", "notes"]
+    result = loaded("search", "reclaim disk space", *both, "--weights", '{"keyword": 1}', "-k", 2)
+    assert result.exit_code == 0 and "notes" in result.stdout and "documents" in result.stdout
+    hits = json.loads(loaded("search", "reclaim disk space", *both, "--json").stdout)
+    assert {hit["collection"] for hit in hits} == {"documents", "notes"}
+    for options in (["--sql"], ["--explain"], ["--fusion", "rrf"], ["--neighbours", 1], ["--diversity", 0.5]):
+        assert loaded("search", "storage", *both, *options).exit_code == 2
+    assert "Nothing found" in loaded("search", "storage", *both, "--filter", '{"title": "none"}').stderr
+
+
+def test_search_takes_a_vector_with_or_without_a_query(loaded, db, tmp_path):
+    vector = db.execute("SELECT lore.embed('reclaim disk space', input_type => 'query')::text").fetchone()[0]
+    (tmp_path / "query.json").write_text(vector)
+    for given in (vector, f"@{tmp_path / 'query.json'}"):
+        hits = json.loads(loaded("search", "--vector", given, "--json").stdout)
+        assert hits[0]["key"] == "vacuum.html" and hits[0]["keyword_score"] is None
+    assert loaded("search", "--vector", "[1, 2]").exit_code == 1
+
+
+def test_options_that_cannot_be_are_usage_errors(loaded, tmp_path):
+    wrong = [
+        ["--fusion", "sum"], ["--diversity", 2], ["--diversity", "x"], ["--neighbours", -1], ["--candidates", 0],
+        ["--per-document", 0], ["--per-document", "few"], ["--vector", "{}"], ["--vector", "[x]"],
+        ["--vector", "[[1]]"],
+        ["--vector", f"@{tmp_path / 'nothing'}"], ["--mode", "magic"], ["--filter", "[]"],
+        ["--weights", "[]"], ["--weights", "x"], ["--expand", "magic"],
+    ]  # fmt: skip
+    assert [loaded("search", "storage", *options).exit_code for options in wrong] == [2] * len(wrong)
+    assert loaded("search").exit_code == 2
+
+
 def test_search_prints_the_statement_that_it_is(loaded, db):
     statement = loaded("search", "reclaim disk space", "--sql").stdout
     assert db.execute(statement.encode()).fetchone()[1] == "vacuum.html"

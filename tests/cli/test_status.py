@@ -61,3 +61,28 @@ def test_drop_asks_first(loaded):
     assert loaded("drop", "documents", input="y\n").exit_code == 0
     assert loaded("drop", "documents", "--yes").exit_code == 1
     assert loaded("collections", "--json").stdout.strip() == "[]"
+
+
+def test_a_collection_is_altered_and_what_changed_is_told(loaded, db):
+    result = loaded("collections", "alter", "documents", "--name", "pages", "--filterable", "title, year")
+    assert result.exit_code == 0, result.output
+    head, *rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert head == ["setting", "before", "after"]
+    assert rows == [["name", "documents", "pages"], ["filterable", "[]", '["title", "year"]']]
+    found = json.loads(loaded("collections", "--json").stdout)[0]
+    assert (found["name"], found["filterable"], found["documents"]) == ("pages", ["title", "year"], 3)
+    changes = json.loads(loaded("collections", "alter", "pages", "--filterable", "", "--json").stdout)
+    assert changes == [{"setting": "filterable", "before": '["title", "year"]', "after": "[]"}]
+    assert "Nothing to change" in loaded("collections", "alter", "pages", "--filterable", "").stdout
+
+
+def test_what_altering_leaves_to_do_is_told_beside_the_result(loaded):
+    result = loaded("collections", "alter", "documents", "--chunk-size", "64", "--index-kind", "hnsw")
+    assert result.exit_code == 0, result.output
+    assert "chunks" in result.stderr and "lore.maintain" in result.stderr and "chunk_size" in result.stdout
+
+
+def test_a_collection_that_cannot_be_altered_is_an_error_with_a_hint(loaded):
+    result = loaded("collections", "alter", "nowhere", "--name", "x")
+    assert result.exit_code == 1 and "(LO203)" in result.stderr and "Hint:" in result.stderr
+    assert loaded("collections", "alter", "documents", "--keyword", "grep").exit_code == 2

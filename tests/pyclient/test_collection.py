@@ -89,6 +89,29 @@ def test_search_takes_fusion_diversity_and_neighbours(pages):
         pages.search("storage", diversity=2)
 
 
+def test_search_takes_weights_and_expand_and_their_errors_are_the_listed_ones(lore, pages):
+    weights = {"vector": 1, "keyword": 0, "wording": 0}
+    assert pages.search("storage", weights=weights)[0].key == "vacuum"
+    assert pages.explain_search("storage", weights=weights, k=2)[-1].rows == 2
+    assert lore.search_all(["pages"], "storage", weights=weights)[0].key == "vacuum"
+    assert [hit.key for hit in pages.search("dead tuples", mode="keyword", match="phrase")] == ["vacuum"]
+    with pytest.raises(pglore.BadArgument):
+        pages.search("storage", match="exact")
+    with pytest.raises(pglore.BadArgument):
+        pages.search("storage", weights={"vector": float("nan")})
+    for call in (pages.search, pages.search_sql, pages.explain_search):
+        with pytest.raises(pglore.BadArgument):
+            call("storage", weights={"magic": 1})
+        with pytest.raises(pglore.UnknownEngine):
+            call("storage", expand="queries")
+        with pytest.raises(pglore.UnknownModel):
+            call("storage", expand="hypothetical", generator="absent")
+    with pytest.raises(TypeError, match="magic"):
+        pages.search_sql("storage", magic=1)
+    with pytest.raises(TypeError, match="magic"):
+        pages.explain_search("storage", magic=1)
+
+
 def test_several_collections_are_searched_at_once(lore, pages):
     lore.create_collection("notes").add("cats", "Cats purr when they are content.")
     hits = lore.search_all(["pages", "notes"], "purring cats", k=2)
@@ -141,6 +164,20 @@ def test_asking_an_empty_collection_finds_nothing_and_says_so(lore):
     answer = lore.create_collection("empty").ask("What reclaims storage?")
     assert answer.sources == []
     assert "Nothing found" in answer.answer
+
+
+def test_alter_changes_what_a_collection_is_and_keeps_what_it_holds(lore, pages):
+    changes = pages.alter(name="handbook", language="simple", filterable=["year"], chunk_size=64)
+    assert [change.setting for change in changes] == ["name", "language", "chunk_size", "filterable"]
+    assert isinstance(changes[0], pglore.Change) and (changes[0].before, changes[0].after) == ("pages", "handbook")
+    assert pages.name == "handbook" and pages.search("storage", k=1)[0].key == "vacuum"
+    [info] = lore.collections()
+    assert (info.name, info.language, info.filterable, info.chunk_size) == ("handbook", "simple", ["year"], 64)
+    assert pages.alter() == [] and pages.alter(filterable=[])[0].after == "[]"
+    with pytest.raises(pglore.BadArgument):
+        pages.alter(metric="manhattan")
+    with pytest.raises(pglore.UnknownCollection):
+        lore.collection("nowhere").alter(chunk_size=64)
 
 
 def test_drop_deletes_and_a_second_drop_is_refused(lore, pages):

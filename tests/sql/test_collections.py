@@ -22,6 +22,7 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_lost(db, fails):
     calls = (
         "create_collection(%s)",
         "drop_collection(%s)",
+        "alter_collection(%s, chunk_size => 64)",
         "search(%s, 'text')",
         "add(%s, 'k', 'text')",
         "remove(%s, 'k')",

@@ -1,0 +1,131 @@
+-- 415_collection_settings.sql: what a collection may be told to be, when it is made and when it is altered. Needs 410_keyword_index.
+
+CREATE FUNCTION lore._require_settings(
+    index_kind text,
+    metric     text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF index_kind IS NULL OR index_kind NOT IN ('auto', 'exact') AND (lore._index_kind(index_kind, 'cosine')).kind IS NULL THEN
+        PERFORM lore._raise('LO103', format('"%s" is no kind of index', left(index_kind, 60)), 'Kinds: auto, exact, hnsw, hnsw_bit, ivfflat, diskann, vchordrq.');
+    ELSIF lore._operator(metric) IS NULL THEN
+        PERFORM lore._raise('LO103', format('metric is "%s"', left(metric, 60)), 'metric is cosine, ip or l2.');
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_settings(text, text) IS 'Raises LO103 for a setting that no collection can have.';
+
+CREATE FUNCTION lore._language(
+    language text
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    words text;
+BEGIN
+    BEGIN
+        words := language::regconfig::text;
+    EXCEPTION WHEN OTHERS THEN
+        words := NULL;
+    END;
+    IF words IS NULL THEN
+        PERFORM lore._raise('LO103', format('there is no text search configuration "%s"', left(language, 60)), 'SELECT cfgname FROM pg_ts_config lists them.');
+    END IF;
+    RETURN words;
+END
+$$;
+
+COMMENT ON FUNCTION lore._language(text) IS 'The name of a text search configuration as the server writes it. Raises LO103 for what is none.';
+
+CREATE FUNCTION lore._require_chunking(
+    model    text,
+    strategy text,
+    size     integer,
+    overlap  integer
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    window_tokens integer := (SELECT m.window_tokens FROM lore.models AS m WHERE m.alias = model AND m.task = 'embed');
+BEGIN
+    IF window_tokens IS NULL THEN
+        PERFORM lore._raise('LO201', format('no embedder has the alias "%s"', left(model, 60)), 'SELECT alias, task FROM lore.models lists the models.');
+    ELSIF size > window_tokens - 2 THEN
+        PERFORM lore._raise('LO103', format('chunk_size is %s, but model "%s" reads %s tokens at once', size, model, window_tokens),
+            'Leave chunk_size out to take what suits the model.');
+    END IF;
+    PERFORM FROM lore.chunk('one word', strategy, size, overlap, model);  -- raises LO103 for what it cannot do
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_chunking(text, text, integer, integer) IS
+    'Raises LO103 for a way to cut documents that cannot be, LO201 unknown model.';
+
+CREATE FUNCTION lore._lock_collection(
+    collection text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('lore collection'), hashtext(collection));
+END
+$$;
+
+COMMENT ON FUNCTION lore._lock_collection(text) IS 'Until the end of the transaction nobody else opens a collection of that name to write or alter it.';
+
+CREATE FUNCTION lore._lock_tables(
+    collection text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('lore tables'), hashtext(collection));
+END
+$$;
+
+COMMENT ON FUNCTION lore._lock_tables(text) IS 'Until the end of the transaction nobody else opens a collection of that name to search it.';
+
+CREATE FUNCTION lore._open_to_write(
+    collection text
+) RETURNS lore._collection
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- First the lock, then the look: what is read holds until the end of the transaction.
+    PERFORM pg_advisory_xact_lock_shared(hashtext('lore collection'), hashtext(collection));
+    RETURN lore._open(collection);
+END
+$$;
+
+COMMENT ON FUNCTION lore._open_to_write(text) IS
+    'What is known of a collection, which nobody alters until the end of the transaction. Raises LO103 impossible name, LO202 no catalog, LO203 no such collection.';
+
+CREATE FUNCTION lore._open_to_read(
+    collection text
+) RETURNS lore._collection
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext('lore tables'), hashtext(collection));
+    RETURN lore._open(collection);
+END
+$$;
+
+COMMENT ON FUNCTION lore._open_to_read(text) IS
+    'What is known of a collection whose tables nobody renames or builds anew until the end of the transaction: a search that waits for that would look for what is no longer there. Raises as lore._open.';
+
+REVOKE ALL ON FUNCTION lore._require_settings(text, text), lore._language(text), lore._require_chunking(text, text, integer, integer),
+    lore._lock_collection(text), lore._lock_tables(text), lore._open_to_write(text), lore._open_to_read(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._open_to_read(text) TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._open_to_write(text) TO lore_writer;
+GRANT EXECUTE ON FUNCTION lore._require_settings(text, text), lore._language(text), lore._require_chunking(text, text, integer, integer),
+    lore._lock_collection(text), lore._lock_tables(text) TO lore_admin;
