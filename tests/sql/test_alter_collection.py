@@ -259,6 +259,31 @@ def test_writers_wait_for_the_new_keyword_index_and_use_it(db, manual, keyword, 
     assert found(db, "quokkas smile")[0][0] == "new"
 
 
+@pytest.mark.parametrize("keyword", ["tsvector"], indirect=True)
+def test_a_search_that_waits_for_another_name_is_told_of_it_and_finds_who_has_the_name_now(db, manual, connect):
+    db.execute("SELECT lore.create_collection('next'), lore.add('next', 'new', 'A new text.')")
+    other, outcomes = connect(), {}
+
+    def search(name, connection):
+        try:
+            outcomes[name] = connection.execute("SELECT key FROM lore.search(%s, 'text', k => 1)", [name]).fetchall()
+        except psycopg.Error as error:
+            outcomes[name] = error.sqlstate
+
+    with other.transaction():
+        alter(other, "name => 'before'")
+        alter(other, "name => 'manual'", "next")
+        threads = [threading.Thread(target=search, args=(name, connect())) for name in ("manual", "next")]
+        for thread in threads:
+            thread.start()
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while db.execute(waiting).fetchone()[0] < 2:
+            pass
+    for thread in threads:
+        thread.join(30)
+    assert outcomes == {"manual": [("new",)], "next": "LO203"}
+
+
 def test_a_change_that_is_rolled_back_leaves_no_trace(db, manual, keyword):
     change = "name => 'm2', chunk_size => 32, filterable => '{n}'"
     if keyword == "tsvector":  # an index of pg_textsearch does not survive a rollback of its end
