@@ -39,10 +39,11 @@ def test_a_golden_set_is_stored_used_and_dropped(lore, pages):
 
 
 def test_progress_is_told_about_each_second(lore, pages):
-    slow = """ALTER FUNCTION lore.keyword_scores(text, text, integer, jsonb, text) RENAME TO quick_scores;
-        CREATE FUNCTION lore.keyword_scores(collection text, query text, k integer = 100, filter jsonb = NULL)
+    slow = """ALTER FUNCTION lore._keyword_scores(lore._collection, text, jsonpath, integer, text)
+            RENAME TO _quick_scores;
+        CREATE FUNCTION lore._keyword_scores(c lore._collection, query text, path jsonpath, k integer, match text = '')
         RETURNS TABLE (chunk_id bigint, score double precision) LANGUAGE plpgsql AS $$
-        BEGIN PERFORM pg_sleep(0.1); RETURN QUERY SELECT * FROM lore.quick_scores($1, $2, $3, $4); END $$"""
+        BEGIN PERFORM pg_sleep(0.1); RETURN QUERY SELECT * FROM lore._quick_scores($1, $2, $3, $4, $5); END $$"""
     with psycopg.connect(lore.connection.info.dsn, autocommit=True) as owner:
         owner.execute(slow)
     seen = []
