@@ -105,10 +105,11 @@ DECLARE
     own   text := lore._words_table(collection);
     known lore._vocabulary_words;
 BEGIN
-    IF beginning ~ '^[[:alnum:]]+$' AND to_regclass(own) IS NOT NULL AND has_table_privilege(own, 'SELECT') THEN
-        -- chr(1114111) is the last character of all. More than 200 words are no help.
-        EXECUTE format('SELECT string_agg(w.word, '' ''), CASE WHEN count(*) BETWEEN 1 AND 200 THEN (SELECT v.built_to FROM lore_data.vocabularies AS v WHERE v.collection_id = $2 AND v.complete) END
-            FROM (SELECT s.word FROM %s AS s WHERE s.word >= $1 AND s.word < $1 || chr(1114111) LIMIT 201) AS w', own) INTO known USING beginning, (collection).id;
+    IF to_regclass(own) IS NOT NULL AND has_table_privilege(own, 'SELECT') THEN
+        -- chr(1114111) is the last character of all. More than 200 words are no help. Who may not read the words sees none.
+        EXECUTE format('SELECT string_agg(w.word, '' ''), CASE WHEN count(*) <= 200 AND EXISTS (SELECT FROM %1$s)
+                THEN (SELECT v.built_to FROM lore_data.vocabularies AS v WHERE v.collection_id = $2 AND v.complete) END
+            FROM (SELECT s.word FROM %1$s AS s WHERE s.word >= $1 AND s.word < $1 || chr(1114111) LIMIT 201) AS w', own) INTO known USING beginning, (collection).id;
     END IF;
     RETURN known;
 END

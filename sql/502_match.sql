@@ -5,7 +5,7 @@ CREATE TYPE lore._match AS (
     stems     tsquery,                      -- what the stems of a chunk satisfy: exactly, but for a beginning
     beginning text,                         -- letters that a word of the chunk begins with; NULL is none
     pattern   text,                         -- the same as a regular expression
-    whole     tsquery                       -- stems that do as well as the beginning: it may be a word itself
+    whole     tsquery                       -- stems that do as well as the beginning, which may be a word itself; NULL is none
 );
 
 COMMENT ON TYPE lore._match IS 'What the chunks of a search must have; without stems nothing matches.';
@@ -89,8 +89,9 @@ BEGIN
         FROM (SELECT plainto_tsquery(language, w) AS query FROM unnest(m.words) AS w) AS q WHERE numnode(q.query) > 0;
         IF m.beginning <> '' THEN
             m.pattern := '\m' || regexp_replace(m.beginning, '([^[:alnum:]])', '\\\1', 'g');
-            m.whole := plainto_tsquery(language, m.beginning);
-            m.whole := CASE WHEN numnode(m.whole) > 0 THEN m.whole END;
+            IF m.beginning ~ '^[[:alnum:]]+$' AND numnode(plainto_tsquery(language, m.beginning)) > 0 THEN
+                m.whole := plainto_tsquery(language, m.beginning);
+            END IF;
             -- Where it has more than letters, its parts may be words of their own: "pg_cl" of pg_class.
             m.stems := concat_ws(' & ', '( ' || m.stems::text || ' )', (
                 SELECT '( ' || string_agg('( ' || p.query || ' )', ' | ') || ' )'
@@ -119,7 +120,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN (match).stems IS NULL THEN 'false' ELSE coalesce(nullif(concat_ws(' AND ',
         CASE WHEN NOT sure AND (collection).keyword = 'tsvector' THEN format('%s @@ %L::tsquery', e.stems, (match).stems) END,
-        CASE WHEN (match).pattern IS NOT NULL THEN format('(%s)', replace(e.begun, '%', format('%L', (match).pattern)) || format(' OR %s @@ %L::tsquery', e.stems, (match).whole)) END,
+        CASE WHEN (match).pattern IS NOT NULL THEN format('(%s)', replace(e.begun, '%', format('%L', (match).pattern)) || CASE WHEN (match).whole IS NOT NULL THEN format(' OR %s @@ %L::tsquery', e.stems, (match).whole) ELSE '' END) END,
         -- Behind the pattern, which is tried in a tenth of the time that the text is cut into words in.
         CASE WHEN NOT sure AND (collection).keyword <> 'tsvector' THEN format('%s @@ %L::tsquery', e.stems, (match).stems) END), ''), 'true') END
     FROM (SELECT CASE (collection).keyword WHEN 'tsvector' THEN 'n.search' ELSE format('to_tsvector(%L::regconfig, n.search)', (collection).language) END AS stems,

@@ -78,18 +78,20 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c     lore._collection := collection;
-    known lore._vocabulary_words := lore._known_words(c, (match).beginning);
-    found bigint[];
+    c      lore._collection := collection;
+    known  lore._vocabulary_words := lore._known_words(c, (match).beginning);
+    -- Where the beginning has more than letters, its first parts are words of their own: "pg" of "pg_cl".
+    likely text := concat_ws(' ', known.words, nullif(regexp_replace((match).beginning, '[[:alnum:]]+$', ''), ''), (match).beginning);
+    reads  text := format('to_tsvector(%L::regconfig, n.search)', c.language);
+    found  bigint[];
 BEGIN
     -- What the vocabulary does not know is read: does a word begin so, and is it more than a stop word?
-    EXECUTE format('SELECT coalesce(array_agg(n.id), ''{}'') FROM %1$s AS n WHERE (n.search ~* $1 OR n.id = ANY ($2) AND %2$s @@ $3)%3$s%4$s', c.chunks,
-        format('to_tsvector(%L::regconfig, n.search)', c.language),
-        CASE WHEN known.built_to IS NOT NULL THEN format(' AND (n.id = ANY ($4) OR n.id > $5 AND to_tsvector(%L::regconfig, n.search) @@ $6)', c.language)
-            ELSE format(' AND to_tsvector(%L::regconfig, n.search) @@ $6', c.language) END,
+    EXECUTE format('SELECT coalesce(array_agg(n.id), ''{}'') FROM %s AS n WHERE (n.search ~* $1%s) AND (%s)%s', c.chunks,
+        CASE WHEN (match).whole IS NOT NULL THEN format(' OR n.id = ANY ($2) AND %s @@ $3', reads) ELSE '' END,
+        CASE WHEN known.built_to IS NOT NULL THEN format('n.id = ANY ($4) OR n.id > $5 AND %s @@ $6', reads) ELSE reads || ' @@ $6' END,
         CASE WHEN path IS NOT NULL THEN format(' AND n.document_id IN (SELECT d.id FROM %s AS d WHERE d.metadata @@ $7)', c.documents) ELSE '' END)
-        INTO found USING (match).pattern, lore._bm25_having(c, (match).beginning, NULL, path), (match).whole,
-            CASE WHEN known.built_to IS NOT NULL THEN lore._bm25_having(c, concat_ws(' ', (match).beginning, known.words), NULL, path) END, known.built_to, (match).stems, path;
+        INTO found USING (match).pattern, CASE WHEN (match).whole IS NOT NULL THEN lore._bm25_having(c, (match).beginning, NULL, path) END, (match).whole,
+            CASE WHEN known.built_to IS NOT NULL THEN lore._bm25_having(c, likely, NULL, path) END, known.built_to, (match).stems, path;
     RETURN found;
 END
 $$;
