@@ -29,7 +29,7 @@ def ready(db: psycopg.Connection, name: str, data: np.ndarray, kind: str, target
     found = "SELECT (o).searched, (o).tuning, pg_relation_size((o).vector_index::regclass) FROM lore._open(%s) AS o"
     searched, tuning, size = db.execute(found, [name]).fetchone()
     if searched != "exact" and (not tuning or tuning["target"] != target):
-        db.execute("SELECT lore.tune(%s, %s, sample => 100)", [name, target])
+        db.execute("SELECT lore.tune(%s, %s, sample => 200)", [name, target])
         searched, tuning, size = db.execute(found, [name]).fetchone()
     effort = tuning["bands"][0]["effort"] if tuning else None
     return {"kind": searched, "effort": effort, "build_s": seconds, "index_mb": (size or 0) / 1e6}

@@ -42,7 +42,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- What few documents pass is far apart, and each that passes stands for many that the index gives in vain.
-    SELECT CASE WHEN kind = 'hnsw_bit' AND share < 0.25 THEN 7 * lore._default_effort(kind, rows, wide) / 10 ELSE lore._default_effort(kind, rows, wide) END
+    SELECT CASE WHEN kind = 'hnsw_bit' AND share < 0.25 THEN 55 * lore._default_effort(kind, rows, wide) / 100 ELSE lore._default_effort(kind, rows, wide) END
 $$;
 
 COMMENT ON FUNCTION lore._filtered_effort(text, bigint, integer, double precision) IS
@@ -61,7 +61,7 @@ CREATE FUNCTION lore._index_settings(
     kind     text,
     effort   integer,
     fetched  integer,                       -- rows that the index is asked for
-    scanned  integer                        -- most rows that it gives for a filter; NULL: there is none
+    filtered boolean
 ) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -69,17 +69,16 @@ AS $$
     -- hnsw.ef_search caps the rows of a scan, and ivfflat those of its probes, unless the scan may go on.
     SELECT CASE kind
         WHEN 'exact' THEN '{}'
-        WHEN 'ivfflat' THEN jsonb_build_object('ivfflat.probes', effort, 'ivfflat.iterative_scan', CASE WHEN scanned IS NOT NULL THEN 'relaxed_order' ELSE 'off' END)
+        WHEN 'ivfflat' THEN jsonb_build_object('ivfflat.probes', effort, 'ivfflat.iterative_scan', CASE WHEN filtered THEN 'relaxed_order' ELSE 'off' END)
         WHEN 'diskann' THEN jsonb_build_object('diskann.query_search_list_size', greatest(effort, 10), 'diskann.query_rescore', least(1000, greatest(effort, fetched)))
         WHEN 'vchordrq' THEN jsonb_build_object('vchordrq.probes', effort)
         ELSE jsonb_build_object('hnsw.ef_search', least(1000, greatest(effort, fetched)),
-            'hnsw.iterative_scan', CASE WHEN scanned IS NOT NULL OR fetched > 1000 THEN 'relaxed_order' ELSE 'off' END)
-            || CASE WHEN scanned IS NOT NULL THEN jsonb_build_object('hnsw.max_scan_tuples', scanned) ELSE '{}' END END
+            'hnsw.iterative_scan', CASE WHEN filtered OR fetched > 1000 THEN 'relaxed_order' ELSE 'off' END) END
 $$;
 
-COMMENT ON FUNCTION lore._index_settings(text, integer, integer, integer) IS 'The settings of a search in an index of a kind.';
+COMMENT ON FUNCTION lore._index_settings(text, integer, integer, boolean) IS 'The settings of a search in an index of a kind.';
 
 REVOKE ALL ON FUNCTION lore._default_effort(text, bigint, integer), lore._filtered_effort(text, bigint, integer, double precision),
-    lore._fetched(text, integer, integer, boolean), lore._lists(bigint), lore._index_settings(text, integer, integer, integer) FROM PUBLIC;
+    lore._fetched(text, integer, integer, boolean), lore._lists(bigint), lore._index_settings(text, integer, integer, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._default_effort(text, bigint, integer), lore._filtered_effort(text, bigint, integer, double precision),
-    lore._fetched(text, integer, integer, boolean), lore._lists(bigint), lore._index_settings(text, integer, integer, integer) TO lore_reader;
+    lore._fetched(text, integer, integer, boolean), lore._lists(bigint), lore._index_settings(text, integer, integer, boolean) TO lore_reader;

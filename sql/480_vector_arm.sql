@@ -19,6 +19,8 @@ DECLARE
     effort   integer := lore._effort(c, wide);
     fetched  integer := lore._fetched(kind.kind, effort, wide, passing IS NOT NULL);
     settings text;
+    given    text := format(E'%s AS c\n    ORDER BY %s OPERATOR(%s.%s) (SELECT %s FROM query)', c.chunks, lore._index_key(kind, 'c.embedding', c.vector_schema, c.dimensions),
+        c.vector_schema, kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions));
     allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents, concat_ws(' AND ', passing, c.narrowed));
     exact    text := format(E'SELECT c.id, %1$s AS distance%2$s\n    FROM %3$s AS c%%s\n    ORDER BY (%1$s) + 0, c.id\n    LIMIT %4$s', distance, carried, c.chunks, wide);
 BEGIN
@@ -28,18 +30,13 @@ BEGIN
             || format(E'vector_arm AS MATERIALIZED (\n    %s\n)', format(exact, CASE WHEN passing IS NOT NULL THEN E'\n    WHERE c.document_id IN (SELECT id FROM allowed)' ELSE '' END));
     END IF;
     SELECT string_agg(format(E',\n           set_config(%L, %L, true)', s.key, s.value), '' ORDER BY s.key) INTO settings
-    FROM jsonb_each_text(lore._index_settings(kind.kind, effort, fetched, CASE WHEN passing IS NOT NULL THEN coalesce(c.scanned, 20000) END)) AS s;
+    FROM jsonb_each_text(lore._index_settings(kind.kind, effort, fetched, passing IS NOT NULL)) AS s;
     RETURN ARRAY[format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding%s\n)', embedding, settings),
-        format($sql$near AS MATERIALIZED (
-    SELECT c.id, %s AS distance%s
-    FROM %s AS c%s
-    ORDER BY %s OPERATOR(%s.%s) (SELECT %s FROM query)
-    LIMIT %s
-)$sql$, distance, carried, c.chunks,
-            -- A subselect is a lookup for each row that the scan gives; as a join the condition would be tested on all documents.
-            CASE WHEN passing IS NOT NULL THEN format(E'\n    WHERE (SELECT %s FROM %s AS d WHERE d.id = c.document_id)', passing, c.documents) ELSE '' END,
-            lore._index_key(kind, 'c.embedding', c.vector_schema, c.dimensions), c.vector_schema,
-            kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions), fetched)]
+        format(E'near AS MATERIALIZED (\n    SELECT c.id, %s AS distance%s\n    FROM %s\n    LIMIT %s\n)', distance, carried,
+            -- What the index gives is bounded: after hnsw.max_scan_tuples it would go on with what it happens to have seen. A subselect is
+            -- a lookup for each row that it gives; as a join the condition would be tested on all documents.
+            CASE WHEN passing IS NULL THEN given ELSE format(E'(SELECT * FROM %s LIMIT %s) AS c\n    WHERE (SELECT %s FROM %s AS d WHERE d.id = c.document_id)',
+                given, coalesce(c.scanned, 20000), passing, c.documents) END, fetched)]
         || CASE WHEN passing IS NULL THEN format(E'vector_arm AS MATERIALIZED (\n    SELECT * FROM near ORDER BY distance + 0, id LIMIT %s\n)', wide) END
         -- An index may stop before enough have passed. What it found is then not all that is near, and all that pass are compared.
         || CASE WHEN passing IS NOT NULL THEN ARRAY[allowed, format($sql$vector_arm AS MATERIALIZED (

@@ -117,7 +117,7 @@ BEGIN
         spared := 3 * share * lore._estimated_rows(c.chunks) + CASE WHEN c.narrowed IS NOT NULL OR lore._filter_is_indexed(c.filterable, filter) THEN 0
                                                                     ELSE 0.5 * lore._estimated_rows(c.documents) END;
         given := lore._fetched(c.searched, c.effort, wide, true) / share;
-        IF spared < 13 * given THEN
+        IF spared < 2 * 13 * given THEN  -- the share is a guess, and a wrong one costs exact search less
             c.searched := 'exact';
             RETURN c;
         END IF;

@@ -56,7 +56,6 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET hnsw.ef_search = 40
 SET hnsw.iterative_scan = off
-SET hnsw.max_scan_tuples = 20000
 SET ivfflat.probes = 1
 SET ivfflat.iterative_scan = off
 SET diskann.query_search_list_size = 100

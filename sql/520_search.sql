@@ -18,7 +18,6 @@ SET search_path = pg_catalog, pg_temp
 -- What the statement sets for its index is undone when the function returns.
 SET hnsw.ef_search = 40
 SET hnsw.iterative_scan = off
-SET hnsw.max_scan_tuples = 20000
 SET ivfflat.probes = 1
 SET ivfflat.iterative_scan = off
 SET diskann.query_search_list_size = 100
