@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .frames import Request
     from .tracing import Tracing
 
-TASKS = {"embed": "embed", "similarity": "embed", "rerank": "rerank", "generate": "generate"}  # what is counted
+GENERATE = ("generate", "generate_many", "generate_stream", "chat", "chat_stream")
+TASKS = {"embed": "embed", "similarity": "embed", "rerank": "rerank", **dict.fromkeys(GENERATE, "generate")}  # counted
+MANY = {"embed": "texts", "rerank": "documents", "generate_many": "prompts"}  # what holds the texts of a request
 LANES = ("interactive", "bulk")
 TOTAL = "total"
 PARTS = (TOTAL, "queue", "tokenize", "infer")
@@ -57,7 +59,7 @@ class Observation:
         current.reset(self._token)
         if error is not None:
             self.code = _code(error)
-        given = self.arguments.get("texts" if self.op == "embed" else "documents")
+        given = self.arguments.get(MANY.get(self.op, ""))
         self.texts = len(given) if isinstance(given, list) else 1
         self._metrics.count(self)
 

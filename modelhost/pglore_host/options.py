@@ -85,7 +85,7 @@ def admit(alias: str, task: str, source: str, options: dict) -> dict:
     if task not in TASKS:
         raise HostError(errors.BAD_ARGUMENT, f'there is no task "{shown(task)}"', f"Tasks: {', '.join(TASKS)}.")
     origin = sources.parse(source)
-    if task == "generate" and origin.kind != "builtin":
+    if task == "generate" and origin.is_local:
         raise HostError(errors.UNKNOWN_ENGINE, "this version generates with extractive alone", "Leave model => out.")
     return check(origin, task, options)
 

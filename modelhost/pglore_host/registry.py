@@ -112,9 +112,9 @@ class Registry:
 
     def _make(self, entry: Entry, own: dict) -> Model:
         if entry.origin.kind == "remote":
-            from .remote import Remote  # here: few hosts need an HTTP client
+            from .remote import KINDS  # here: few hosts need an HTTP client
 
-            return Remote(entry.alias, entry.task, entry.source, dict(entry.options), self.settings)
+            return KINDS[entry.task](entry.alias, entry.task, entry.source, dict(entry.options), self.settings)
         chosen = replace(self.settings, **{name: own[name] for name in own if hasattr(self.settings, name)})
         model = Model(entry.alias, lambda: self.files(entry), chosen, self.memory)
         self.memory.watch(model)

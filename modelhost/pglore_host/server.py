@@ -6,12 +6,13 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from . import __version__, device, errors, frames, log
 from .errors import HostError
 from .frames import BadFrame, Request
-from .ops import Operations
+from .ops import STREAMS, Operations
 from .registry import Registry
 from .settings import Settings
 from .status import resident_bytes, uptime_s
@@ -130,8 +131,11 @@ class Server:
         self._active += 1
         try:
             try:
-                fields, body = await self._operations.answer(request)
-                data = frames.pack({"id": request.id, **fields}, body)
+                if request.op in STREAMS:
+                    data = await self._stream(request, writer)
+                else:
+                    fields, body = await self._operations.answer(request)
+                    data = frames.pack({"id": request.id, **fields}, body)
             except HostError as error:
                 data = _failed(request.id, error)
             except MemoryError:
@@ -143,6 +147,16 @@ class Server:
             await self._write(writer, data)
         finally:
             self._active -= 1
+
+    async def _stream(self, request: Request, writer: asyncio.StreamWriter) -> bytes:
+        """Send the replies to a request as they come, and return the last."""
+        async with aclosing(self._operations.stream(request)) as replies:  # type: ignore[type-var]
+            async for fields, body in replies:
+                data = frames.pack({"id": request.id, **fields}, body)
+                if "more" not in fields:
+                    return data
+                await self._write(writer, data)
+        raise AssertionError("a stream ended without a last reply")
 
     async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
         """Send a frame; who does not read loses the connection."""

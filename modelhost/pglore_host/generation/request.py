@@ -30,13 +30,14 @@ class GenerationRequest:
 
     messages: Sequence[Mapping]  # {"role": "system" | "user" | "assistant" | "tool", "content": text, ...}
     max_tokens: int | None = None  # of the answer; None is 512 or what the window leaves
-    temperature: float = 0.0  # 0 is greedy
+    temperature: float | None = 0.0  # 0 is greedy; None leaves it to a remote server, and is 0 here
     top_p: float = 1.0
     seed: int | None = None  # the same seed, request and model give the same text
     stop: Sequence[str] = ()  # the text ends before the first of these
     constraint: Constraint | None = None
     tools: Sequence[Mapping] = ()  # as OpenAI has them; calls come back in Generation.tool_calls
     lane: str = "interactive"  # or bulk
+    whole: bool = False  # nobody looks at the pieces before the last: a remote server may be asked anew
 
 
 @dataclass(frozen=True, slots=True)
