@@ -1,0 +1,299 @@
+"""Constraints: a JSON Schema, a regex, choices or a grammar to the tokens that may come next, by llguidance.
+
+A text that must end within so many tokens is steered to its end in time (see Guide): without that, a model that
+writes on and on would leave half a document.
+Letters: V size of the vocabulary.
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.hf import from_tokenizer
+
+from .. import errors
+from ..errors import HostError
+from .request import KINDS, Constraint
+
+JSON_OPTIONS = {"whitespace_pattern": " ?", "json_allowed_escapes": '"\\bfnrt'}  # no \u0000: jsonb has no such thing
+LIMITS = {"regex": 10_000, "grammar": 100_000, "schema": 200_000}  # characters
+NODES, DEPTH = 5000, 64  # of a schema: objects, arrays and values
+CHOICES, CHOICE_CHARACTERS = 1000, 2000
+KEPT = 64  # compiled constraints
+MARGIN = 32  # tokens
+TRIES = 8  # of ways that go by chance
+WAY_TOKENS = 4096
+# What ends something, tried in this order; inside a JSON string and outside of one.
+QUOTED = ('"',)
+BARE = ("}", "]", ",", ":", "0", "1", '"', "n", "t", "f", "[", "{", "-")
+
+
+class Grammars:
+    """Compiles constraints for one tokenizer; the tokenizer is read when the first one comes."""
+
+    def __init__(self, hf_tokenizer: Any, vocabulary: int, ends: frozenset[int] | set[int]) -> None:
+        self._hf, self.vocabulary, self._ends = hf_tokenizer, vocabulary, sorted(ends)
+        self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
+        self._lock = threading.Lock()
+        self._tokenizer: LLTokenizer | None = None
+
+    @property
+    def tokenizer(self) -> LLTokenizer:
+        """llguidance's view of the tokenizer; takes a second with a large vocabulary."""
+        if self._tokenizer is None:
+            tokenizer = from_tokenizer(self._hf, n_vocab=self.vocabulary, eos_token=self._ends or None)
+            special = {end for end in range(self.vocabulary) if tokenizer.is_special_token(end)}
+            pieces = [b"" if end in special else tokenizer.decode_bytes([end]) for end in range(self.vocabulary)]
+            self.pieces = pieces
+            # What leaves a character unfinished comes last.
+            self.worth = np.array([2 * len(piece) if _whole(piece) else len(piece) > 0 for piece in pieces], np.int32)
+            self.single = {piece.decode(): end for end, piece in reversed([*enumerate(pieces)]) if piece in _SINGLE}
+            one = [piece if len(piece) == 1 and piece.isascii() else b"" for piece in pieces]
+            # Single characters: letters and digits, and the others.
+            self.marks = [
+                np.array([piece.isalnum() for piece in one]),
+                np.array([piece != b"" and not piece.isalnum() for piece in one]),
+            ]
+            self._tokenizer = tokenizer
+        return self._tokenizer
+
+    def guide(self, constraint: Constraint, max_tokens: int) -> "Guide":
+        """What leads a text along a constraint; blocking, up to a second.
+
+        raises  HostError LO103, LO105 for a constraint that cannot be used, or not within so many tokens
+        """
+        if constraint.kind not in KINDS:
+            raise HostError(errors.BAD_ARGUMENT, f"there is no constraint of the kind {constraint.kind!r}")
+        code = errors.BAD_SCHEMA if constraint.kind == "schema" else errors.BAD_ARGUMENT
+        grammar = _grammar(constraint)
+        guide = Guide(self, self._matcher(grammar, code, constraint.kind), constraint.kind, len(grammar))
+        guide.begin(max_tokens, code)
+        return guide
+
+    def _matcher(self, grammar: str, code: str, kind: str) -> LLMatcher:
+        with self._lock:
+            tokenizer = self.tokenizer
+            if kept := self._compiled.get(grammar):
+                self._compiled.move_to_end(grammar)
+                return kept.deep_copy()
+        matcher = LLMatcher(tokenizer, grammar, log_level=0)
+        if not matcher.is_error():
+            matcher.compute_bitmask()  # what is too complex shows here first
+        if matcher.is_error():
+            raise HostError(code, f"the {kind} cannot be used: {_said(matcher)}")
+        with self._lock:
+            self._compiled[grammar] = matcher.deep_copy()
+            if len(self._compiled) > KEPT:
+                self._compiled.popitem(last=False)
+        return matcher
+
+
+_SINGLE = {character.encode() for character in (*BARE, *QUOTED)}
+
+
+class Guide:
+    """One text under a constraint.
+
+    While the text grows, the guide looks for a short way to its end from where the text stands. A token is taken only
+    if after it there is still a way that fits into what is left of max_tokens; else the last way that did is gone.
+    """
+
+    def __init__(self, grammars: Grammars, matcher: LLMatcher, kind: str, size: int) -> None:
+        self._grammars, self._matcher, self._kind = grammars, matcher, kind
+        self._quote = 0  # 0 outside of a JSON string, 1 inside, 2 behind a backslash there
+        self._way: list[int] | None = None  # tokens from here to an end, where they have been looked for
+        self._far = size + MARGIN  # tokens; a way to the end is hardly ever longer, whatever one token begins
+        self._ends = False  # whether a way was found at the beginning
+        self._chancy = False  # ... only by chance
+        self._words = np.empty((grammars.vocabulary + 31) // 32, dtype=np.int32)
+
+    def begin(self, max_tokens: int, code: str) -> None:
+        """Look for a way to the end; raises HostError where there is none of so many tokens."""
+        self._way = self._to_end(self._matcher, self._quote, max_tokens, 0)
+        if self._way is None:
+            self._way = self._to_end(self._matcher, self._quote, max_tokens)
+            self._chancy = self._way is not None
+        self._ends = self._way is not None
+        self._far += len(self._way or ())
+        if not self._ends and self._kind in ("schema", "choices"):
+            raise HostError(
+                code,
+                f"no text of at most {max_tokens:,} tokens was found that the {self._kind} allows",
+                "Raise max_tokens, or ask for less.",
+            )
+
+    @property
+    def complete(self) -> bool:
+        """Whether the text may end here."""
+        return self._matcher.is_accepting()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing but the end may follow."""
+        return self._matcher.is_stopped()
+
+    def allowed(self) -> np.ndarray:
+        """(V,) bool: the tokens that may come next; raises HostError LO105 where that takes too long to find out."""
+        self._matcher.unsafe_compute_mask_ptr(self._words.ctypes.data, self._words.nbytes)
+        if self._matcher.is_error():
+            raise HostError(errors.BAD_SCHEMA, f"the {self._kind} is too complex: {_said(self._matcher)}")
+        return _unpacked(self._words, self._grammars.vocabulary)
+
+    def take(self, token: int, left: int) -> int | None:
+        """Go on by a token, or by another that leads to the end, when only `left` tokens may follow it.
+
+        returns  the token that was taken, None where the text is to end here
+        raises   HostError LO105
+        """
+        if self._ends:
+            token, self._way = self._steered(token, left)
+            if token is None:
+                return None
+        if not self._matcher.consume_token(token):
+            raise HostError(errors.BAD_SCHEMA, f"the {self._kind} is too complex: {_said(self._matcher)}")
+        self._quote = _quoted(self._quote, self._grammars.pieces[token])
+        return token
+
+    def _steered(self, token: int, left: int) -> tuple[int | None, list[int] | None]:
+        """The token to take, and a way from behind it to the end where one had to be looked for."""
+        way = self._way
+        if left > self._far:
+            return token, None
+        if way and way[0] == token:
+            return token, way[1:]
+        tried = self._matcher.deep_copy()
+        if tried.consume_token(token):
+            quote = _quoted(self._quote, self._grammars.pieces[token])
+            found = self._to_end(tried, quote, left, TRIES if self._chancy else 0)
+            if found is not None:
+                return token, found
+        if way is None:
+            way = self._to_end(self._matcher, self._quote, left + 1)
+        if way is None:
+            return token, None
+        return (way[0], way[1:]) if way else (None, None)
+
+    def _to_end(self, matcher: LLMatcher, quote: int, limit: int, tries: int = TRIES) -> list[int] | None:
+        """Tokens of a short way to an end, None where none of at most `limit` was found.
+
+        The first try always takes the longest piece of text; where that leads nowhere, others leave it to chance.
+        """
+        found = self._walked(matcher, quote, limit, None)
+        for number in range(tries if found is None else 0):
+            chance = np.random.default_rng(number)
+            found = self._walked(matcher, quote, min(limit, len(found) - 1 if found else limit), chance) or found
+        return found
+
+    def _walked(
+        self, matcher: LLMatcher, quote: int, limit: int, chance: np.random.Generator | None
+    ) -> list[int] | None:
+        at, way = matcher.deep_copy(), []
+        while not at.is_accepting():
+            tokens = at.compute_ff_tokens() or self._step(at, quote, chance)
+            way += tokens
+            if not tokens or len(way) > min(limit, WAY_TOKENS) or not at.consume_tokens(tokens):
+                return None
+            for token in tokens:
+                quote = _quoted(quote, self._grammars.pieces[token])
+        return way
+
+    def _step(self, at: LLMatcher, quote: int, chance: np.random.Generator | None) -> list[int]:
+        """What leads nearer to an end: a closing mark where one may stand, else some piece of text."""
+        single = self._grammars.single
+        for mark in QUOTED if quote else BARE:
+            if chance is not None and mark in "01":
+                continue
+            if quote < 2 and mark in single and at.validate_tokens([single[mark]]) == 1:
+                return [single[mark]]
+        words = np.empty_like(self._words)
+        at.unsafe_compute_mask_ptr(words.ctypes.data, words.nbytes)
+        mask = _unpacked(words, self._grammars.vocabulary)
+        if chance is not None and len(short := np.flatnonzero(mask & self._grammars.marks[chance.integers(2)])):
+            return [int(chance.choice(short))]
+        worth = np.where(mask, self._grammars.worth, 0)
+        best = int(worth.argmax())
+        return [best] if worth[best] else []
+
+
+def _whole(piece: bytes) -> bool:
+    """Whether a piece ends with a whole character; it may begin within one."""
+    try:
+        return bool(piece.lstrip(bytes(range(0x80, 0xC0))).decode() or piece)
+    except UnicodeDecodeError:
+        return False
+
+
+def _unpacked(words: np.ndarray, vocabulary: int) -> np.ndarray:
+    return np.unpackbits(words.view(np.uint8), bitorder="little")[:vocabulary].astype(bool)
+
+
+def _quoted(state: int, piece: bytes) -> int:
+    """Whether the end of a piece is inside a JSON string."""
+    if not state and b'"' not in piece:
+        return 0
+    for byte in piece:
+        if state == 2:
+            state = 1
+        elif byte == 0x22:
+            state = 1 - state
+        elif byte == 0x5C and state:
+            state = 2
+    return state
+
+
+def _said(matcher: LLMatcher) -> str:
+    """The first line of llguidance's complaint."""
+    return " ".join(matcher.get_error().splitlines()[:1])[:200] or "llguidance gave up on it"
+
+
+def _grammar(constraint: Constraint) -> str:
+    """llguidance's form of a constraint; raises HostError LO103, LO105 for what is no constraint, or too large."""
+    value = constraint.value
+    if constraint.kind == "schema":
+        return _schema(value)
+    if constraint.kind == "choices":
+        fits = isinstance(value, list | tuple) and 0 < len(value) <= CHOICES
+        if not fits or not all(isinstance(word, str) and 0 < len(word) <= CHOICE_CHARACTERS for word in value):
+            why = f"choices must be 1 to {CHOICES:,} texts of 1 to {CHOICE_CHARACTERS:,} characters"
+            raise HostError(errors.BAD_ARGUMENT, why)
+        return LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(word, ensure_ascii=False) for word in value))
+    if not isinstance(value, str) or not 0 < len(value) <= LIMITS[constraint.kind]:
+        why = f"the {constraint.kind} must be a text of 1 to {LIMITS[constraint.kind]:,} characters"
+        raise HostError(errors.BAD_ARGUMENT, why)
+    made = LLMatcher.grammar_from_regex if constraint.kind == "regex" else LLMatcher.grammar_from_lark
+    return made(value)
+
+
+def _schema(value: object) -> str:
+    if value is True:
+        value = {}
+    if not isinstance(value, dict):
+        raise HostError(errors.BAD_SCHEMA, "the schema is no JSON object")
+    if (nodes := sum(1 for _ in _walk(value))) > NODES:
+        raise HostError(errors.BAD_SCHEMA, f"the schema is too large: over {min(nodes, NODES):,} parts")
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) > LIMITS["schema"]:
+        raise HostError(errors.BAD_SCHEMA, f"the schema is over {LIMITS['schema']:,} characters")
+    try:
+        return LLMatcher.grammar_from_json_schema(text, overrides=JSON_OPTIONS)
+    except ValueError as error:
+        raise HostError(errors.BAD_SCHEMA, f"the schema cannot be used: {str(error).splitlines()[0][:200]}") from error
+
+
+def _walk(value: object) -> Iterator[None]:
+    """One for each part of a schema, and an end soon after there are too many."""
+    waiting, count = [(value, 0)], 0
+    while waiting and count <= NODES:
+        part, depth = waiting.pop()
+        count += 1
+        yield None
+        if depth > DEPTH:
+            raise HostError(errors.BAD_SCHEMA, f"the schema is nested more than {DEPTH} deep")
+        if isinstance(part, dict):
+            waiting += [(inner, depth + 1) for inner in part.values()]
+        elif isinstance(part, list):
+            waiting += [(inner, depth + 1) for inner in part]
