@@ -76,10 +76,10 @@ async def stream(registry: Registry, given: dict) -> AsyncIterator[tuple[bool, d
             async for piece in pieces:
                 parts.append(piece.text)
                 if piece.finish_reason is None:
-                    yield True, {"text": piece.text}
+                    yield True, {"text": _plain(piece.text)}
                     continue
                 last = _result(use, request, _generation("".join(parts), piece))
-                yield False, {**last, "text": piece.text}
+                yield False, {**last, "text": _plain(piece.text)}
 
 
 def _generation(text: str, last: "Piece") -> Generation:
@@ -115,15 +115,26 @@ def _result(use: Use, request: GenerationRequest, found: Generation) -> dict:
         parsed = value if request.constraint.kind == "schema" else None
     usage = asdict(found.usage)
     return {
-        "text": found.text,
-        "parsed": parsed,
-        "tool_calls": list(found.tool_calls) or None,
+        "text": _plain(found.text),
+        "parsed": _plain(parsed),
+        "tool_calls": _plain(list(found.tool_calls)) or None,
         "finish_reason": found.finish_reason,
         "complete": found.complete,
         "usage": usage if found.usage.prompt_tokens else {"completion_tokens": usage["completion_tokens"]},
         "timings": {name: ms for name, ms in asdict(found.timings).items() if ms is not None},
         "model": use.entry.alias,
     }
+
+
+def _plain(value: Any) -> Any:
+    """A value with the one character that PostgreSQL cannot hold replaced, and so shown, wherever it stands."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd") if "\0" in value else value
+    if isinstance(value, dict):
+        return {_plain(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value
 
 
 async def _extracted(use: Use, request: GenerationRequest, started: float) -> dict:

@@ -30,8 +30,9 @@ def _validator(schema: bytes) -> Any:
             orjson.loads(schema), offline=True, pattern_options=jsonschema_rs.RegexOptions(), mask=HIDDEN
         )
     except Exception as error:
+        place = "/".join(map(str, getattr(error, "instance_path", ()))) or "the whole"
         why = " ".join(str(getattr(error, "message", error)).split())[:SHOWN]
-        raise HostError(errors.BAD_SCHEMA, f"the JSON schema cannot be used: {why}") from None
+        raise HostError(errors.BAD_SCHEMA, f"the JSON schema cannot be used: {place}: {why}") from None
 
 
 def admit(constraint: Constraint) -> None:

@@ -17,6 +17,7 @@ from . import chat, openai, refusals, tei
 from .answers import DifferentWidth, Useless
 from .client import Client
 from .options import DIMENSIONS_LIMIT, RemoteOptions
+from .slots import OutOfReach
 
 SPEAKS: dict[str, ModuleType] = {"openai": openai, "tei": tei}
 NUMBER_BYTES = 32  # the longest that a number with its comma is written
@@ -54,12 +55,24 @@ class Server:
             self.window_tokens = about.get("window_tokens") or self.window_tokens
             self.batch_texts = min(self.batch_texts, about.get("batch_texts") or self.batch_texts)
         if task == "generate":  # not asked for a text, which may cost
-            listed = await self._client.ask(chat.MODELS, limit=MODELS_BYTES, until=until, missing={})
-            self.window_tokens = self.window_tokens or chat.window_tokens(listed, self._name)
+            self.window_tokens = self.window_tokens or await self._listed_window(until)
         elif task == "rerank":
             await self.scores("probe", ["probe"], until)
         else:
             self.dimensions = (await self.vectors(["probe"], False, until)).shape[1]
+
+    async def _listed_window(self, until: float) -> int | None:
+        """The window of a generator where the server's list of models tells it; raises as the requests do.
+
+        A server that is there, but fails at its list, may do its work: `transformers serve` without a cache, say.
+        """
+        try:
+            listed = await self._client.ask(chat.MODELS, limit=MODELS_BYTES, until=until, missing={})
+        except HostError as error:
+            if isinstance(error, OutOfReach) or error.code == errors.MODEL_NOT_LOADED:
+                raise
+            return None
+        return chat.window_tokens(listed, self._name)
 
     async def vectors(self, texts: Sequence[str], truncate: bool, until: float) -> np.ndarray:
         """One request for vectors: (N, D) float32 unit rows."""
