@@ -7,7 +7,7 @@ What an operation does, whichever engine is behind the alias (a model that runs 
         async with aclosing(use.model.stream(request)) as pieces:
             async for piece in pieces: ...                 # piece.text as it comes; the last has finish_reason
         result = await complete(use.model, request)        # or all of it at once
-        results = await complete_all(use.model, requests)  # or many, in one batch; a HostError stands for one that fails
+        results = await complete_all(use.model, requests)  # or many, in one batch; an error in its place
 
 To leave the loop, to close the generator or to cancel the task that runs it cancels the request: its place is free at
 the next token. `extractive` is no Generator: its worker is an embedder (see generate.py).

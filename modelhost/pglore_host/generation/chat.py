@@ -44,7 +44,8 @@ class Chat:
         self.has_template = bool(self.hf.chat_template)
         self._thinking = thinking
         control = [token.content for token in self.hf.added_tokens_decoder.values() if len(token.content) > 1]
-        self._control = re.compile("|".join(map(re.escape, sorted(control, key=len, reverse=True)))) if control else None
+        words = "|".join(map(re.escape, sorted(control, key=len, reverse=True)))
+        self._control = re.compile(words) if words else None
 
     def ids(self, messages: Sequence[Mapping], tools: Sequence[Mapping] = ()) -> list[int]:
         """The prompt of a conversation; blocking.
@@ -77,7 +78,8 @@ class Chat:
     def _message(self, message: object) -> dict:
         if not isinstance(message, Mapping) or message.get("role") not in ROLES:
             raise HostError(
-                errors.BAD_ARGUMENT, f'a message is like {{"role": "user", "content": "..."}}; roles: {", ".join(ROLES)}'
+                errors.BAD_ARGUMENT,
+                f'a message is like {{"role": "user", "content": "..."}}; roles: {", ".join(ROLES)}',
             )
         if message.get("content") is not None and not isinstance(message["content"], str):
             raise HostError(errors.BAD_ARGUMENT, "the content of a message must be a text")

@@ -260,7 +260,8 @@ def _grammar(constraint: Constraint) -> str:
         if not fits or not all(isinstance(word, str) and 0 < len(word) <= CHOICE_CHARACTERS for word in value):
             why = f"choices must be 1 to {CHOICES:,} texts of 1 to {CHOICE_CHARACTERS:,} characters"
             raise HostError(errors.BAD_ARGUMENT, why)
-        return LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(word, ensure_ascii=False) for word in value))
+        words = (json.dumps(word, ensure_ascii=False) for word in value)
+        return LLMatcher.grammar_from_lark("start: " + " | ".join(words))
     if not isinstance(value, str) or not 0 < len(value) <= LIMITS[constraint.kind]:
         why = f"the {constraint.kind} must be a text of 1 to {LIMITS[constraint.kind]:,} characters"
         raise HostError(errors.BAD_ARGUMENT, why)

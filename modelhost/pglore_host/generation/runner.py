@@ -30,6 +30,7 @@ class Runner:
         self._files, self._device = files, device
         self._dtype = getattr(torch, device.dtype)
         self.cache = RowCache(device.kind)
+        self.taken_bytes = 0  # by the weights, where the device tells
         self.model: torch.nn.Module = None  # type: ignore[assignment]  # there once loaded
 
     def load(self) -> None:
@@ -39,6 +40,7 @@ class Runner:
         kind = self._device.kind
         if kind == "cuda" and not torch.cuda.is_available():
             raise HostError(errors.MODEL_NOT_LOADED, f"torch {torch.__version__} finds no CUDA device")
+        before = torch.cuda.memory_allocated() if kind == "cuda" else 0
         folder, known = self._files.transformer, {"local_files_only": True, "trust_remote_code": False}
         try:
             config = AutoConfig.from_pretrained(folder, **known)
@@ -56,6 +58,8 @@ class Runner:
         if missing := sorted(about["missing_keys"]):
             raise refused(f"{len(missing)} of its weights are missing, {missing[0][:80]!r} among them")
         self._compare()
+        if kind == "cuda":
+            self.taken_bytes = torch.cuda.memory_allocated() - before
 
     def _compare(self) -> None:
         """Run a few tokens both ways; raises HostError LO204 for a model that is not of the kind that fits here."""
