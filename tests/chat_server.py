@@ -18,13 +18,14 @@ SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>")
 
 
 def make(folder: Path) -> Path:
-    """A Llama of two layers with a tokenizer of bytes and a chat template."""
+    """A Llama of two layers with a tokenizer of letters and a chat template."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    raw = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
+    letters = [chr(number) for number in range(33, 127)] + ["\u0120"]  # the last is how ByteLevel writes a space
+    vocabulary = {letter: number for number, letter in enumerate(letters)}
+    raw = Tokenizer(models.BPE(vocabulary, [], unk_token="?"))
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token=SPECIAL[0], pad_token=SPECIAL[0])
