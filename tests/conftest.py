@@ -7,6 +7,7 @@ of `make up`, on which the tests use databases of their own. Every test gets a f
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -234,7 +235,12 @@ def chat_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str,
     command = [sys.executable, ROOT / "tests" / "chat_server.py", folder]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
-    port = process.stdout.readline().strip()
+    port = int(process.stdout.readline())
+    deadline = time.monotonic() + 120
+    with socket.socket() as probe:
+        while probe.connect_ex(("127.0.0.1", port)):
+            assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.1)
     yield f"http://127.0.0.1:{port}/v1", str(folder / "model")
     process.stdin.close()
     process.wait(20)
