@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from .call import Statement, build, call, first, jsonb
 from .errors import BadArgument
@@ -95,12 +95,22 @@ def _made(made: Any, found: Generation) -> Any:
 
 
 class AsyncGenerate(AsyncSession):
-    async def generate(self, prompt: str, **options: Unpack[PromptOptions]) -> str:
-        """What a generator answers to a prompt.
+    @overload
+    async def generate(  # type: ignore[overload-overlap]  # a str is a sequence of them, and meant as one text
+        self, prompt: str, **options: Unpack[PromptOptions]
+    ) -> str: ...
+
+    @overload
+    async def generate(self, prompt: Sequence[str | None], **options: Unpack[PromptOptions]) -> list[str | None]: ...
+
+    async def generate(self, prompt: str | Sequence[str | None], **options: Unpack[PromptOptions]) -> Any:
+        """What a generator answers to a prompt; the answers to a list of them, in its order, written together.
 
         raises  EmptyInput, InputTooLong, BadArgument, BadSchema, UnknownModel, UnknownEngine, HostBusy
         """
-        return first(await self._rows(_call("lore.generate", options, prompt=prompt)))
+        if isinstance(prompt, str):
+            return first(await self._rows(_call("lore.generate", options, prompt=prompt)))
+        return first(await self._rows(_call("lore.generate", options, prompts=list(prompt))))
 
     async def generate_result(self, prompt: str, **options: Unpack[PromptOptions]) -> Generation:
         """The same with its parsed JSON, finish reason, tokens and times."""
@@ -146,12 +156,22 @@ class AsyncGenerate(AsyncSession):
 
 
 class Generate(Session):
-    def generate(self, prompt: str, **options: Unpack[PromptOptions]) -> str:
-        """What a generator answers to a prompt.
+    @overload
+    def generate(  # type: ignore[overload-overlap]  # a str is a sequence of them, and meant as one text
+        self, prompt: str, **options: Unpack[PromptOptions]
+    ) -> str: ...
+
+    @overload
+    def generate(self, prompt: Sequence[str | None], **options: Unpack[PromptOptions]) -> list[str | None]: ...
+
+    def generate(self, prompt: str | Sequence[str | None], **options: Unpack[PromptOptions]) -> Any:
+        """What a generator answers to a prompt; the answers to a list of them, in its order, written together.
 
         raises  EmptyInput, InputTooLong, BadArgument, BadSchema, UnknownModel, UnknownEngine, HostBusy
         """
-        return first(self._rows(_call("lore.generate", options, prompt=prompt)))
+        if isinstance(prompt, str):
+            return first(self._rows(_call("lore.generate", options, prompt=prompt)))
+        return first(self._rows(_call("lore.generate", options, prompts=list(prompt))))
 
     def generate_result(self, prompt: str, **options: Unpack[PromptOptions]) -> Generation:
         """The same with its parsed JSON, finish reason, tokens and times."""

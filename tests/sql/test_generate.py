@@ -31,6 +31,28 @@ def test_a_result_tells_how_it_ended_and_what_it_took(db, writer):
     assert prompt_tokens > len("hello") and completion_tokens == 7 and timings["total_ms"] > 0
 
 
+def test_many_prompts_give_the_texts_that_each_gives_alone(db, writer):
+    prompts = ["hello", None, "goodbye", "hello"]
+    many = one(db, "SELECT lore.generate(%s::text[], model => 'writer', max_tokens => 9)", prompts)
+    alone = [
+        one(db, "SELECT lore.generate(%s::text, model => 'writer', max_tokens => 9)", prompt) for prompt in prompts
+    ]
+    assert many == alone and many[1] is None and many[0]
+    assert one(db, "SELECT lore.generate('{}'::text[])") == []
+    assert one(db, "SELECT lore.generate(NULL::text[])") is None
+
+
+def test_one_of_many_prompts_that_fails_is_raised_and_told_apart_inside(db, fails, writer):
+    assert fails("SELECT lore.generate(ARRAY['a', ' '], model => 'writer', max_tokens => 3)") == "LO101"
+    found = one(
+        db,
+        "SELECT lore._generated_many(%s)",
+        json.dumps({"prompts": ["a", " ", "b"], "model": "writer", "max_tokens": 3}),
+    )
+    assert [sorted(entry)[0] for entry in found] == ["complete", "error", "complete"]
+    assert found[1]["error"]["code"] == "LO101" and found[0]["text"] and found[2]["text"]
+
+
 def test_a_conversation_goes_on(db, writer):
     row = db.execute("SELECT text, prompt_tokens FROM lore.chat(%s, model => 'writer', max_tokens => 5)", [TALK])
     text, tokens = row.fetchone()
