@@ -6,6 +6,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from pglore_host.generation import Constraint
+
 CORPUS = [
     "How do I shrink a table? VACUUM FULL rewrites the whole table and returns the space to the operating system.",
     "An index is chosen by the planner, not by the one who asks. Ünïcödé und 漢字, naïve café.",
@@ -72,3 +74,18 @@ def make(folder: Path, kind: str = "Qwen3", *, template: str | None = TEMPLATE, 
                 parameter.normal_(0, 0.15)  # by chance, but far enough from zero that a wrong step shows
     model.save_pretrained(folder)
     return folder
+
+
+def schema(value: object) -> Constraint:
+    """A text that fits a JSON Schema."""
+    return Constraint("schema", value)
+
+
+def regex(value: str) -> Constraint:
+    """A text that a pattern matches."""
+    return Constraint("regex", value)
+
+
+def choices(*words: str) -> Constraint:
+    """One of a few texts."""
+    return Constraint("choices", list(words))

@@ -5,10 +5,9 @@ writes on and on would leave half a document.
 Letters: V size of the vocabulary.
 """
 
-import json
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,19 +16,17 @@ from llguidance.hf import from_tokenizer
 
 from .. import errors
 from ..errors import HostError
+from .grammar import grammar as of
 from .request import KINDS, Constraint
 
-JSON_OPTIONS = {"whitespace_pattern": " ?", "json_allowed_escapes": '"\\bfnrt'}  # no \u0000: jsonb has no such thing
-LIMITS = {"regex": 10_000, "grammar": 100_000, "schema": 200_000}  # characters
-NODES, DEPTH = 5000, 64  # of a schema: objects, arrays and values
-CHOICES, CHOICE_CHARACTERS = 1000, 2000
 KEPT = 64  # compiled constraints
 MARGIN = 32  # tokens
 TRIES = 8  # of ways that go by chance
-WAY_TOKENS = 4096
-# What ends something, tried in this order; inside a JSON string and outside of one.
-QUOTED = ('"',)
-BARE = ("}", "]", ",", ":", "0", "1", '"', "n", "t", "f", "[", "{", "-")
+FIRST_STEPS, STEPS = 4000, 400  # of all ways that are looked for at the beginning, and later behind one token
+# What ends something in JSON, tried in this order: outside of a string, and inside.
+MARKS = (("}", "]", ",", ":", "0", "1", '"', "n", "t", "f", "[", "{", "-"), ('"',))
+# Numbers with an exponent can be larger than anything that reads them: no piece is to bring one.
+EXPONENT, BEGUN_EXPONENT = re.compile(rb'(?:^|")[^"]*[0-9][eE]'), re.compile(rb"[eE]")
 
 
 class Grammars:
@@ -52,6 +49,8 @@ class Grammars:
             # What leaves a character unfinished comes last.
             self.worth = np.array([2 * len(piece) if _whole(piece) else len(piece) > 0 for piece in pieces], np.int32)
             self.single = {piece.decode(): end for end, piece in reversed([*enumerate(pieces)]) if piece in _SINGLE}
+            self.exponent = np.array([EXPONENT.search(piece) is not None for piece in pieces])
+            self.begun = np.array([BEGUN_EXPONENT.match(piece) is not None for piece in pieces]) | self.exponent
             one = [piece if len(piece) == 1 and piece.isascii() else b"" for piece in pieces]
             # Single characters: letters and digits, and the others.
             self.marks = [
@@ -69,9 +68,9 @@ class Grammars:
         if constraint.kind not in KINDS:
             raise HostError(errors.BAD_ARGUMENT, f"there is no constraint of the kind {constraint.kind!r}")
         code = errors.BAD_SCHEMA if constraint.kind == "schema" else errors.BAD_ARGUMENT
-        grammar = _grammar(constraint)
+        grammar = of(constraint)
         guide = Guide(self, self._matcher(grammar, code, constraint.kind), constraint.kind, len(grammar))
-        guide.begin(max_tokens, code)
+        guide.begin(max_tokens)
         return guide
 
     def _matcher(self, grammar: str, code: str, kind: str) -> LLMatcher:
@@ -92,7 +91,7 @@ class Grammars:
         return matcher
 
 
-_SINGLE = {character.encode() for character in (*BARE, *QUOTED)}
+_SINGLE = {mark.encode() for mark in MARKS[0]}
 
 
 class Guide:
@@ -104,24 +103,30 @@ class Guide:
 
     def __init__(self, grammars: Grammars, matcher: LLMatcher, kind: str, size: int) -> None:
         self._grammars, self._matcher, self._kind = grammars, matcher, kind
+        self._code = errors.BAD_SCHEMA if kind == "schema" else errors.BAD_ARGUMENT
         self._quote = 0  # 0 outside of a JSON string, 1 inside, 2 behind a backslash there
+        self._last = b""  # byte of the text so far
         self._way: list[int] | None = None  # tokens from here to an end, where they have been looked for
         self._far = size + MARGIN  # tokens; a way to the end is hardly ever longer, whatever one token begins
         self._ends = False  # whether a way was found at the beginning
         self._chancy = False  # ... only by chance
         self._words = np.empty((grammars.vocabulary + 31) // 32, dtype=np.int32)
 
-    def begin(self, max_tokens: int, code: str) -> None:
+    def begin(self, max_tokens: int) -> None:
         """Look for a way to the end; raises HostError where there is none of so many tokens."""
-        self._way = self._to_end(self._matcher, self._quote, max_tokens, 0)
+        self._way = self._to_end(self._matcher, self._quote, max_tokens, 0, FIRST_STEPS)
         if self._way is None:
-            self._way = self._to_end(self._matcher, self._quote, max_tokens)
+            self._way = self._to_end(self._matcher, self._quote, max_tokens, TRIES, FIRST_STEPS)
             self._chancy = self._way is not None
+        probe = self._matcher.deep_copy()
+        probe.compute_ff_tokens()
+        if probe.is_error():
+            raise HostError(self._code, f"the {self._kind} is too complex: {_said(probe)}")
         self._ends = self._way is not None
         self._far += len(self._way or ())
         if not self._ends and self._kind in ("schema", "choices"):
             raise HostError(
-                code,
+                self._code,
                 f"no text of at most {max_tokens:,} tokens was found that the {self._kind} allows",
                 "Raise max_tokens, or ask for less.",
             )
@@ -137,25 +142,30 @@ class Guide:
         return self._matcher.is_stopped()
 
     def allowed(self) -> np.ndarray:
-        """(V,) bool: the tokens that may come next; raises HostError LO105 where that takes too long to find out."""
+        """(V,) bool: the tokens that may come next; raises HostError LO103, LO105 where that takes too much."""
         self._matcher.unsafe_compute_mask_ptr(self._words.ctypes.data, self._words.nbytes)
         if self._matcher.is_error():
-            raise HostError(errors.BAD_SCHEMA, f"the {self._kind} is too complex: {_said(self._matcher)}")
-        return _unpacked(self._words, self._grammars.vocabulary)
+            raise HostError(self._code, f"the {self._kind} is too complex: {_said(self._matcher)}")
+        mask = _unpacked(self._words, self._grammars.vocabulary)
+        if self._kind == "schema" and not self._quote:
+            plain = mask & ~(self._grammars.begun if self._last.isdigit() else self._grammars.exponent)
+            return plain if plain.any() else mask  # a constant may be written so
+        return mask
 
     def take(self, token: int, left: int) -> int | None:
         """Go on by a token, or by another that leads to the end, when only `left` tokens may follow it.
 
         returns  the token that was taken, None where the text is to end here
-        raises   HostError LO105
+        raises   HostError LO103, LO105
         """
         if self._ends:
             token, self._way = self._steered(token, left)
             if token is None:
                 return None
         if not self._matcher.consume_token(token):
-            raise HostError(errors.BAD_SCHEMA, f"the {self._kind} is too complex: {_said(self._matcher)}")
-        self._quote = _quoted(self._quote, self._grammars.pieces[token])
+            raise HostError(self._code, f"the {self._kind} is too complex: {_said(self._matcher)}")
+        piece = self._grammars.pieces[token]
+        self._quote, self._last = _quoted(self._quote, piece), piece[-1:]
         return token
 
     def _steered(self, token: int, left: int) -> tuple[int | None, list[int] | None]:
@@ -168,44 +178,48 @@ class Guide:
         tried = self._matcher.deep_copy()
         if tried.consume_token(token):
             quote = _quoted(self._quote, self._grammars.pieces[token])
-            found = self._to_end(tried, quote, left, TRIES if self._chancy else 0)
+            found = self._to_end(tried, quote, left, TRIES if self._chancy else 0, STEPS)
             if found is not None:
                 return token, found
         if way is None:
-            way = self._to_end(self._matcher, self._quote, left + 1)
+            way = self._to_end(self._matcher, self._quote, left + 1, TRIES, STEPS)
         if way is None:
             return token, None
         return (way[0], way[1:]) if way else (None, None)
 
-    def _to_end(self, matcher: LLMatcher, quote: int, limit: int, tries: int = TRIES) -> list[int] | None:
-        """Tokens of a short way to an end, None where none of at most `limit` was found.
+    def _to_end(self, matcher: LLMatcher, quote: int, limit: int, tries: int, steps: int) -> list[int] | None:
+        """Tokens of a short way to an end, None where none of at most `limit` was found in so many steps.
 
         The first try always takes the longest piece of text; where that leads nowhere, others leave it to chance.
         """
-        found = self._walked(matcher, quote, limit, None)
+        found, steps = self._walked(matcher, quote, limit, None, steps)
         for number in range(tries if found is None else 0):
-            chance = np.random.default_rng(number)
-            found = self._walked(matcher, quote, min(limit, len(found) - 1 if found else limit), chance) or found
+            shorter = min(limit, len(found) - 1) if found else limit
+            better, steps = self._walked(matcher, quote, shorter, np.random.default_rng(number), steps)
+            found = found if better is None else better
         return found
 
     def _walked(
-        self, matcher: LLMatcher, quote: int, limit: int, chance: np.random.Generator | None
-    ) -> list[int] | None:
+        self, matcher: LLMatcher, quote: int, limit: int, chance: np.random.Generator | None, steps: int
+    ) -> tuple[list[int] | None, int]:
+        """One way, or None, and how many steps may still be taken."""
         at, way = matcher.deep_copy(), []
         while not at.is_accepting():
-            tokens = at.compute_ff_tokens() or self._step(at, quote, chance)
+            tokens = at.compute_ff_tokens()
+            if not tokens:
+                tokens, steps = self._step(at, quote, chance), steps - 1
             way += tokens
-            if not tokens or len(way) > min(limit, WAY_TOKENS) or not at.consume_tokens(tokens):
-                return None
+            if steps < 0 or not tokens or len(way) > limit or not at.consume_tokens(tokens):
+                return None, steps
             for token in tokens:
                 quote = _quoted(quote, self._grammars.pieces[token])
-        return way
+        return way, steps
 
     def _step(self, at: LLMatcher, quote: int, chance: np.random.Generator | None) -> list[int]:
         """What leads nearer to an end: a closing mark where one may stand, else some piece of text."""
         single = self._grammars.single
-        for mark in QUOTED if quote else BARE:
-            if chance is not None and mark in "01":
+        for mark in MARKS[min(quote, 1)] if self._kind == "schema" else ():
+            if chance is not None and mark.isalnum():
                 continue
             if quote < 2 and mark in single and at.validate_tokens([single[mark]]) == 1:
                 return [single[mark]]
@@ -248,53 +262,3 @@ def _quoted(state: int, piece: bytes) -> int:
 def _said(matcher: LLMatcher) -> str:
     """The first line of llguidance's complaint."""
     return " ".join(matcher.get_error().splitlines()[:1])[:200] or "llguidance gave up on it"
-
-
-def _grammar(constraint: Constraint) -> str:
-    """llguidance's form of a constraint; raises HostError LO103, LO105 for what is no constraint, or too large."""
-    value = constraint.value
-    if constraint.kind == "schema":
-        return _schema(value)
-    if constraint.kind == "choices":
-        fits = isinstance(value, list | tuple) and 0 < len(value) <= CHOICES
-        if not fits or not all(isinstance(word, str) and 0 < len(word) <= CHOICE_CHARACTERS for word in value):
-            why = f"choices must be 1 to {CHOICES:,} texts of 1 to {CHOICE_CHARACTERS:,} characters"
-            raise HostError(errors.BAD_ARGUMENT, why)
-        words = (json.dumps(word, ensure_ascii=False) for word in value)
-        return LLMatcher.grammar_from_lark("start: " + " | ".join(words))
-    if not isinstance(value, str) or not 0 < len(value) <= LIMITS[constraint.kind]:
-        why = f"the {constraint.kind} must be a text of 1 to {LIMITS[constraint.kind]:,} characters"
-        raise HostError(errors.BAD_ARGUMENT, why)
-    made = LLMatcher.grammar_from_regex if constraint.kind == "regex" else LLMatcher.grammar_from_lark
-    return made(value)
-
-
-def _schema(value: object) -> str:
-    if value is True:
-        value = {}
-    if not isinstance(value, dict):
-        raise HostError(errors.BAD_SCHEMA, "the schema is no JSON object")
-    if (nodes := sum(1 for _ in _walk(value))) > NODES:
-        raise HostError(errors.BAD_SCHEMA, f"the schema is too large: over {min(nodes, NODES):,} parts")
-    text = json.dumps(value, ensure_ascii=False)
-    if len(text) > LIMITS["schema"]:
-        raise HostError(errors.BAD_SCHEMA, f"the schema is over {LIMITS['schema']:,} characters")
-    try:
-        return LLMatcher.grammar_from_json_schema(text, overrides=JSON_OPTIONS)
-    except ValueError as error:
-        raise HostError(errors.BAD_SCHEMA, f"the schema cannot be used: {str(error).splitlines()[0][:200]}") from error
-
-
-def _walk(value: object) -> Iterator[None]:
-    """One for each part of a schema, and an end soon after there are too many."""
-    waiting, count = [(value, 0)], 0
-    while waiting and count <= NODES:
-        part, depth = waiting.pop()
-        count += 1
-        yield None
-        if depth > DEPTH:
-            raise HostError(errors.BAD_SCHEMA, f"the schema is nested more than {DEPTH} deep")
-        if isinstance(part, dict):
-            waiting += [(inner, depth + 1) for inner in part.values()]
-        elif isinstance(part, list):
-            waiting += [(inner, depth + 1) for inner in part]

@@ -77,8 +77,9 @@ class Engine:
         self.prefixes.forget()
 
     def _drive(self) -> None:
-        while not self._waiting.stopped and (self._rows or self._waiting.wait()):
-            self._guarded()
+        with torch.inference_mode():
+            while not self._waiting.stopped and (self._rows or self._waiting.wait()):
+                self._guarded()
 
     def _guarded(self) -> None:
         """One step; whatever goes wrong in it ends what is in the rows, and never the engine."""

@@ -49,7 +49,9 @@ class LanguageModel(Model):
         self._chat: Chat | None = None
         self._grammars: Grammars | None = None
         self._engine: Engine | None = None
+        # Apart: a constraint can take seconds to compile, and a prompt is not to wait for another's.
         self._preparing = ThreadPoolExecutor(2, thread_name_prefix="prompts")
+        self._compiling = ThreadPoolExecutor(2, thread_name_prefix="constraints")
 
     @property
     def window_tokens(self) -> int | None:
@@ -147,7 +149,7 @@ class LanguageModel(Model):
             )
         guide = None
         if request.constraint is not None:
-            guide = await loop.run_in_executor(self._preparing, grammars.guide, request.constraint, limit)
+            guide = await loop.run_in_executor(self._compiling, grammars.guide, request.constraint, limit)
         if request.seed is None and request.temperature > 0:
             request = replace(request, seed=random.getrandbits(63))
         return Row(request, prompt, limit, chat.raw, guide)
