@@ -32,7 +32,7 @@ async def generate(registry: Registry, given: dict) -> dict:
     async with registry.use(optional_text(given, "model"), TASK) as use:
         if not _writes(use):
             return await _extracted(use, request, started)
-        return _result(use, request, await complete(_generator(use), request))
+        return _result(use, request, await complete(_generator(use), _settled(use, request)))
 
 
 async def generate_many(registry: Registry, given: dict) -> list[dict]:
@@ -51,7 +51,7 @@ async def generate_many(registry: Registry, given: dict) -> list[dict]:
             found[number] = error
     async with registry.use(optional_text(given, "model"), TASK) as use:
         if _writes(use):
-            texts = await complete_all(_generator(use), list(requests.values()))
+            texts = await complete_all(_generator(use), [_settled(use, request) for request in requests.values()])
             for (number, request), text in zip(requests.items(), texts, strict=True):
                 found[number] = text if isinstance(text, HostError) else _checked(use, request, text)
         else:
@@ -72,7 +72,7 @@ async def stream(registry: Registry, given: dict) -> AsyncIterator[tuple[bool, d
             yield False, await _extracted(use, request, started)
             return
         parts: list[str] = []
-        async with aclosing(_generator(use).stream(request)) as pieces:  # type: ignore[type-var]
+        async with aclosing(_generator(use).stream(_settled(use, request))) as pieces:  # type: ignore[type-var]
             async for piece in pieces:
                 parts.append(piece.text)
                 if piece.finish_reason is None:
@@ -90,6 +90,11 @@ def _generation(text: str, last: "Piece") -> Generation:
 def _writes(use: Use) -> bool:
     """Whether the model behind the alias writes texts; the extractive generator borrows an embedder."""
     return use.worker.task == TASK
+
+
+def _settled(use: Use, request: GenerationRequest) -> GenerationRequest:
+    """The request as the engine takes it: only a server elsewhere has a temperature of its own."""
+    return request if use.is_remote or request.temperature is not None else replace(request, temperature=0.0)
 
 
 def _generator(use: Use) -> Generator:
