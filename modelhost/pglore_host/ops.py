@@ -76,12 +76,12 @@ class Operations:
         with self._metrics.observe(request):
             return await self._answer(request)
 
-    async def stream(self, request: Request) -> AsyncIterator[tuple[dict, bytes]]:
-        """Header fields and body of each of the replies to a request of STREAMS; raises HostError."""
+    async def stream(self, request: Request) -> AsyncIterator[tuple[bool, dict]]:
+        """Whether more comes, and a reply, for each of the replies to a request of STREAMS; raises HostError."""
         with self._metrics.observe(request):
-            async with aclosing(STREAMS[request.op](self.registry, request.arguments)) as pieces:
-                async for more, piece in pieces:
-                    yield ({"more": True} if more else {}), orjson.dumps(piece)
+            async with aclosing(STREAMS[request.op](self.registry, request.arguments)) as replies:
+                async for reply in replies:
+                    yield reply
 
     async def _answer(self, request: Request) -> tuple[dict, bytes]:
         if request.op == "embed":

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 5
 EVENTS = "text/event-stream"
+TURN = 32  # events of a stream after which others get their turn
 DONE = "[DONE]"  # the last event of a stream in OpenAI's protocol
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0  # each delay doubles the one before
 CONNECT_S = 5.0
@@ -117,9 +118,11 @@ class Client:
             until, self._with_retries(lambda: self._begun(path, content, limit, texts), path, until)
         )
         try:
-            size = 0
+            size = count = 0
             while event != DONE:
-                size += len(event)
+                size, count = size + len(event), count + 1
+                if not count % TURN:  # many that came together do not let the loop go by themselves
+                    await asyncio.sleep(0)
                 if size > limit:
                     raise refusals.useless(f"is over {limit:,} bytes")
                 yield _event(event)
