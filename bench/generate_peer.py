@@ -1,6 +1,6 @@
 """The peers of the benchmark generate: `model.generate`, one text after the other, and raw continuous batching.
 
-`python -m bench.generate_peer FOLDER TOKENS WAY NUMBER THREADS` reads prompts as JSON from its input and prints one object.
+`python -m bench.generate_peer FOLDER TOKENS WAY NUMBER THREADS` reads prompts as JSON and prints one object.
 """
 
 import json
