@@ -10,11 +10,13 @@ from contextlib import aclosing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
+import orjson
+
 from . import errors
 from .arguments import optional_text
 from .entry import Use
 from .errors import HostError
-from .generation import Generation, GenerationRequest, Generator, arguments, checking, complete, complete_all
+from .generation import Generation, GenerationRequest, Generator, arguments, complete, complete_all
 from .generation.request import Timings, Usage
 from .registry import Registry
 
@@ -113,11 +115,9 @@ def _result(use: Use, request: GenerationRequest, found: Generation) -> dict:
     parsed = None
     if request.constraint and found.complete and not found.tool_calls:
         try:
-            value = checking.parsed(request.constraint, found.text)
-        except checking.Mismatch as wrong:
-            why = f'what the model "{use.entry.alias}" wrote {wrong}'
-            raise HostError(errors.INTERNAL_ERROR, why) from None
-        parsed = value if request.constraint.kind == "schema" else None
+            parsed = orjson.loads(found.text) if request.constraint.kind == "schema" else None
+        except orjson.JSONDecodeError:
+            raise HostError(errors.INTERNAL_ERROR, f'what the model "{use.entry.alias}" wrote is no JSON') from None
     usage = asdict(found.usage)
     return {
         "text": _plain(found.text),

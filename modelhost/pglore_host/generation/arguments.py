@@ -1,5 +1,7 @@
 """Arguments of generate and chat as a request: what a caller may ask for, with its bounds."""
 
+import orjson
+
 from .. import errors
 from ..arguments import integer, number, optional_text, visible
 from ..errors import HostError
@@ -42,8 +44,6 @@ def request(arguments: dict, *, whole: bool) -> GenerationRequest:
     if constraint and found.stop:
         why = f"{constraint.kind} says where the text ends: stop would break it"
         raise HostError(errors.BAD_ARGUMENT, why, "Leave one of them out.")
-    if constraint:
-        checking.admit(constraint)
     return found
 
 
@@ -67,6 +67,9 @@ def _constraint(arguments: dict) -> Constraint | None:
         if value is not True and not isinstance(value, dict):
             hint = 'Such as {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}.'
             raise HostError(errors.BAD_SCHEMA, "the JSON schema is no object", hint)
+        if (size := len(orjson.dumps(value))) > checking.SCHEMA_BYTES:
+            why = f"the JSON schema is {size:,} bytes, over the limit of {checking.SCHEMA_BYTES:,}"
+            raise HostError(errors.BAD_SCHEMA, why, "Ask for fewer properties, in several calls.")
         return Constraint(kind, value)
     if kind == "choices":
         texts = _texts(arguments, kind, CHOICES_LIMIT, CHOICE_CHARACTERS)

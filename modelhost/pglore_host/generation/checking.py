@@ -1,6 +1,6 @@
-"""Checking: whether a constraint can be used, and whether a text keeps it.
+"""Checking: whether a constraint can be used, and whether a text keeps it. Blocking; see judge.py for what may be long.
 
-Only engines of linear time look at a caller's patterns: one that backtracks could hold the process up for ever.
+Only engines of linear time look at a caller's patterns: one that backtracks could take for ever.
 """
 
 from functools import lru_cache
@@ -13,7 +13,7 @@ from .. import errors
 from ..errors import HostError
 from .request import Constraint
 
-SCHEMA_CHARACTERS = 1 << 18
+SCHEMA_BYTES = 1 << 18
 SHOWN = 200  # characters of a library's word
 HIDDEN = "[...]"  # stands for values of the text: an error must not repeat it
 
@@ -36,13 +36,9 @@ def _validator(schema: bytes) -> Any:
 
 
 def admit(constraint: Constraint) -> None:
-    """Raise HostError LO103 or LO105 for a constraint that nothing could keep or check; a schema may take a moment."""
+    """Raise HostError LO103 or LO105 for a constraint that nothing could keep or check."""
     if constraint.kind == "schema":
-        data = orjson.dumps(constraint.value)
-        if len(data) > SCHEMA_CHARACTERS:
-            why = f"the JSON schema is {len(data):,} bytes, over the limit of {SCHEMA_CHARACTERS:,}"
-            raise HostError(errors.BAD_SCHEMA, why, "Ask for fewer properties, in several calls.")
-        _validator(data)
+        _validator(orjson.dumps(constraint.value))
     elif constraint.kind in ("regex", "grammar") and (why := _matcher(constraint).get_error()):
         why = " ".join(why.split())[:SHOWN]
         raise HostError(errors.BAD_ARGUMENT, f"the {constraint.kind} cannot be used: {why}")

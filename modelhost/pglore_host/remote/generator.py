@@ -8,10 +8,11 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import metrics
 from ..generation import checking
+from ..generation.judge import Judge
 from ..generation.request import GenerationRequest, Piece, Timings, Usage
 from . import Remote, chat, refusals
 from .chat import Reader
@@ -25,6 +26,11 @@ ANEW = (refusals.BrokeOff, refusals.Garbled)
 
 class RemoteGenerator(Remote):
     """One alias for generation on a server elsewhere; generation.Generator says what its methods do."""
+
+    def __init__(self, *given: Any) -> None:
+        """As Remote."""
+        super().__init__(*given)
+        self._judge = Judge()
 
     @property
     def window_tokens(self) -> int | None:
@@ -41,6 +47,8 @@ class RemoteGenerator(Remote):
         raises  HostError LO102, LO103, LO204, LO206 for a constraint its server cannot keep, LO301, LO302, LO304
         """
         submitted = time.perf_counter()
+        if request.constraint:
+            await self._judge.admit(request.constraint)
         async with self._using() as server, self.queue.slot(request.lane):
             taken, first, last = time.perf_counter(), 0.0, None
             until = time.monotonic() + self.options.timeout_s
@@ -71,7 +79,7 @@ class RemoteGenerator(Remote):
                     yield piece
                     return
                 text = chat.unwrapped(self.options, request.constraint, piece.text)
-                checking.parsed(request.constraint, text)
+                await self._judge.parsed(request.constraint, text)
                 yield replace(piece, text=text)
                 return
             except checking.Mismatch as wrong:
