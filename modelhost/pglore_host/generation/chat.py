@@ -83,7 +83,11 @@ class Chat:
             )
         if message.get("content") is not None and not isinstance(message["content"], str):
             raise HostError(errors.BAD_ARGUMENT, "the content of a message must be a text")
-        return {name: self._harmless(value) for name, value in message.items()}
+        found = {name: self._harmless(value) for name, value in message.items()}
+        if isinstance(calls := found.get("tool_calls"), list):  # as templates read them
+            inner = [call if "function" in call else {"type": "function", "function": call} for call in calls]
+            found["tool_calls"] = inner
+        return found
 
     def _harmless(self, value: Any) -> Any:
         """The same with a space in each word of control, so that it is read as text."""

@@ -16,6 +16,7 @@ from ..settings import Settings
 from ..status import resident_bytes
 from .files import LanguageFiles
 from .request import GenerationRequest, Piece
+from .tools import calling
 from .waiting import LANES, Waiting
 
 if TYPE_CHECKING:
@@ -92,8 +93,11 @@ class LanguageModel(Model):
         weights = runner.taken_bytes or max(0, resident_bytes() - before)
         return weights + cache * runner.cache.bytes_per_token
 
-    async def stream(self, request: GenerationRequest) -> AsyncIterator[Piece]:
+    def stream(self, request: GenerationRequest) -> AsyncIterator[Piece]:
         """See Generator.stream."""
+        return calling(self._stream(request), request.tools) if request.tools else self._stream(request)
+
+    async def _stream(self, request: GenerationRequest) -> AsyncIterator[Piece]:
         sequence = await self._sequence(request)
         engine = self._engine
         if engine is None:

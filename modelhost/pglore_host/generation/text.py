@@ -52,11 +52,11 @@ class Writer:
         if found:
             self.stopped, end = True, min(found)
         else:
-            end = len(text) - max(_overlap(text[start:], word) for word in self._stop)
+            end = len(text) - max(overlap(text[start:], word) for word in self._stop)
         self._told = max(start, end)
         return text[start : self._told]
 
 
-def _overlap(text: str, word: str) -> int:
+def overlap(text: str, word: str) -> int:
     """Length of the longest end of a text that begins a word."""
     return next((size for size in range(min(len(text), len(word) - 1), 0, -1) if word.startswith(text[-size:])), 0)
