@@ -101,7 +101,7 @@ def engine_us() -> int | None:
 def _code(error: BaseException) -> str:
     if isinstance(error, HostError):
         return error.code
-    if isinstance(error, asyncio.CancelledError):
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):  # the latter for a stream between two pieces
         return "cancelled"
     return errors.OUT_OF_MEMORY if isinstance(error, MemoryError) else errors.INTERNAL_ERROR
 
