@@ -67,7 +67,7 @@ WRITES: dict[str, Check] = {
     "dtype": _one_of(*(dtype for dtype in DTYPES if dtype != "int8")),
     "threads": _whole(0, 4096),
     "window_tokens": _whole(8, 1 << 20),
-    **QUEUE,
+    "queue_texts": QUEUE["queue_texts"],
     "cache_tokens": _whole(64, 1 << 24),  # whose states the cache may hold, of all sequences together
     "batch_rows": _whole(1, 1024),  # sequences that run together
     "thinking": _yes_or_no,  # whether a model that can think before it answers does

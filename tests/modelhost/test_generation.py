@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 
-from pglore_host import files
+from pglore_host import device, files
 from pglore_host.errors import HostError
 from pglore_host.generation import GenerationRequest, complete, complete_all
 from pglore_host.generation.model import LanguageModel
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 @asynccontextmanager
 async def loaded(folder: Path, **options) -> AsyncIterator[LanguageModel]:
     """A model of this process, ready, and unloaded at the end."""
-    settings = Settings(data_directory=folder, cache=folder)
+    settings = Settings(data_directory=folder, cache=folder, dtype=options.pop("dtype", "auto"))
     of_files = {name: options[name] for name in ("cache_tokens", "window_tokens") if name in options}
     model = LanguageModel("a", lambda: files.read(folder, "generate", **of_files), settings, Memory(settings), options)
     await model.ready()
@@ -362,6 +362,26 @@ async def test_a_model_without_a_template_continues_the_text(tmp_path):
         answer = await complete(model, asked("How do I shrink a table?"))
         tokens = await model.count(["How do I shrink a table?"])
         assert answer.usage.prompt_tokens == tokens[0]
+
+
+async def test_a_template_without_a_system_gets_its_words_with_the_users(tmp_path):
+    refusing = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + language.TEMPLATE
+    )
+    language.make(tmp_path, template=refusing)
+    async with loaded(tmp_path) as model:
+        system, user = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "x"}
+        joined = {"role": "user", "content": "Be brief.\n\nx"}
+        assert model._chat.ids([system, user]) == model._chat.ids([joined])
+        found = await complete_all(model, [GenerationRequest([system])])
+        assert found[0].code == "LO103" and "no system" in found[0].message
+
+
+@pytest.mark.skipif(not device.cpu_flags() & {"avx512_bf16", "amx_bf16"}, reason="the CPU has no bfloat16")
+async def test_half_precision_writes_too(folder):
+    async with loaded(folder("Qwen3"), dtype="bfloat16") as model:
+        assert model.device.dtype == "bfloat16"
+        assert all(await texts(model, [asked(text) for text in questions(5)]))
 
 
 async def test_what_it_takes_shows_and_is_given_back(folder):

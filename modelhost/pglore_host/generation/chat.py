@@ -63,17 +63,24 @@ class Chat:
             text = "\n\n".join(message["content"] for message in checked if message.get("content"))
             return self.raw.encode(text, add_special_tokens=True).ids
         try:
-            text = self.hf.apply_chat_template(
-                checked,
-                tools=[dict(tool) for tool in tools] or None,
-                tokenize=False,
-                add_generation_prompt=True,
-                enable_thinking=self._thinking,
-            )
+            text = self._rendered(checked, tools)
         except Exception as error:  # a template may raise whatever it likes
             first = (str(error).splitlines() or [type(error).__name__])[0][:200]
-            raise HostError(errors.BAD_ARGUMENT, f"the model's chat template refuses the messages: {first}") from error
+            try:
+                text = self._rendered(_without_system(checked), tools)
+            except Exception:
+                why = f"the model's chat template refuses the messages: {first}"
+                raise HostError(errors.BAD_ARGUMENT, why) from error
         return self.raw.encode(text, add_special_tokens=False).ids
+
+    def _rendered(self, messages: list[dict], tools: Sequence[Mapping]) -> str:
+        return self.hf.apply_chat_template(
+            messages,
+            tools=[dict(tool) for tool in tools] or None,
+            tokenize=False,
+            add_generation_prompt=True,
+            enable_thinking=self._thinking,
+        )
 
     def _message(self, message: object) -> dict:
         if not isinstance(message, Mapping) or message.get("role") not in ROLES:
@@ -103,3 +110,11 @@ class Chat:
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without special tokens."""
         return [len(found.ids) for found in self.raw.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+
+def _without_system(messages: list[dict]) -> list[dict]:
+    """The system's words put before the first of the user's, for the templates that know no system."""
+    system, rest = messages[0], messages[1:]
+    if system["role"] != "system" or not rest or rest[0]["role"] != "user":
+        raise ValueError("no system to be put elsewhere")
+    return [{**rest[0], "content": f"{system.get('content')}\n\n{rest[0].get('content')}"}, *rest[1:]]

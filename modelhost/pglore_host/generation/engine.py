@@ -111,6 +111,7 @@ class Engine:
         self._admit()
         if len(self._rows) > self._ready:
             self._read()
+            self._deliver()  # a first token is not to wait for the second
         if self._ready:
             self._make_room()
             self._run(0, [sequence.waiting for sequence in self._rows[: self._ready]])
