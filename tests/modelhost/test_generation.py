@@ -96,6 +96,18 @@ async def test_greedy_texts_of_a_full_batch_are_those_of_generate(folder, kind):
         assert await texts(model, [asked(text) for text in asking]) == alone(folder(kind), asking, 24)
 
 
+async def test_a_penalty_of_repetition_that_the_model_asks_for_is_applied(tmp_path):
+    language.make(tmp_path)
+    config = transformers.GenerationConfig.from_pretrained(tmp_path)
+    config.repetition_penalty = 1.3
+    before = alone(tmp_path, questions(6), 24)
+    config.save_pretrained(tmp_path)
+    expected = alone(tmp_path, questions(6), 24)
+    assert expected != before
+    async with loaded(tmp_path) as model:
+        assert await texts(model, [asked(text) for text in questions(6)]) == expected
+
+
 @pytest.mark.parametrize("options", [{"cache_tokens": 600}, {"cache_tokens": 900, "batch_rows": 3}])
 async def test_texts_are_the_same_when_the_cache_holds_only_some_of_them(folder, options):
     asking = questions(16)

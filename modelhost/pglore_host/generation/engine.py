@@ -31,8 +31,11 @@ FAILURES = 5  # in a row without a token between them: the process begins afresh
 class Engine:
     """Runs one model until it is stopped, then unloads it."""
 
-    def __init__(self, runner: Runner, waiting: Waiting, ends: set[int], rows: int, tokens: int, kind: str) -> None:
+    def __init__(
+        self, runner: Runner, waiting: Waiting, ends: set[int], rows: int, tokens: int, kind: str, penalty: float = 1.0
+    ) -> None:
         """rows: sequences at once; tokens: bound of the cache, a part of which is for kept beginnings."""
+        self._penalty = penalty
         self._runner, self._waiting, self._ends, self._most = runner, waiting, ends, rows
         self.prefixes = Prefixes(int(PREFIX_SHARE * tokens * runner.cache.bytes_per_token))
         self.tokens = tokens - int(PREFIX_SHARE * tokens)  # that rows may take
@@ -166,7 +169,9 @@ class Engine:
             self._put_back()
 
     def _put_back(self) -> None:
-        youngest = max(range(len(self._rows)), key=lambda row: (self._rows[row].lane, self._rows[row].submitted_s))
+        youngest = max(
+            range(len(self._rows)), key=lambda row: (self._rows[row].lane == "bulk", self._rows[row].submitted_s)
+        )
         sequence = self._rows[youngest]
         self._free(youngest)
         self._waiting.back(sequence)
@@ -222,6 +227,7 @@ class Engine:
                 logits if whole else torch.stack([logits[number] for number in due]),
                 [rows[number] for number in due],
                 allowed,
+                self._penalty,
             )
             for number, token in zip(due, chosen, strict=True):
                 failed[number] = self._grow(rows[number], token)

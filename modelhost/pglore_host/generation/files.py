@@ -22,6 +22,7 @@ class LanguageFiles(ModelFiles):
     """A causal language model."""
 
     ends: frozenset[int] = frozenset()  # ids that end a text
+    penalty: float = 1.0  # of repetition, which the model's makers ask for
     state_numbers: int = 0  # that a token's states take in all layers
     asked_cache_tokens: int | None = None  # the option
 
@@ -61,6 +62,7 @@ def read(found: Mapping[str, Any], raw: dict, folder: Path, cache_tokens: int | 
     for source in (about, raw):
         given = source.get("eos_token_id") if isinstance(source, dict) else None
         ends |= {end for end in (given if isinstance(given, list) else [given]) if type(end) is int}
+    penalty = about.get("repetition_penalty") if isinstance(about, dict) else None
     layers = configuration._first(raw, configuration.LAYERS) or 1
     heads = configuration._first(raw, ("num_attention_heads", "n_head", "num_heads", "n_heads")) or 1
     keys = configuration._first(raw, ("num_key_value_heads",)) or heads
@@ -71,6 +73,7 @@ def read(found: Mapping[str, Any], raw: dict, folder: Path, cache_tokens: int | 
         width=0,
         dimensions=0,
         ends=frozenset(end for end in ends if 0 <= end < config.vocabulary),
+        penalty=float(penalty) if isinstance(penalty, int | float) and 0.5 <= penalty <= 4 else 1.0,
         state_numbers=2 * layers * keys * width,
         asked_cache_tokens=cache_tokens,
         altered=(("window", found["window_tokens"]),),

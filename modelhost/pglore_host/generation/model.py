@@ -85,7 +85,7 @@ class LanguageModel(Model):
         waiting = Waiting(self._limit)
         waiting.usage = self.queue.usage
         rows = int(self._options.get("batch_rows") or ROWS[self.device.kind])
-        engine = Engine(runner, waiting, chat.ends, rows, cache, self.device.kind)
+        engine = Engine(runner, waiting, chat.ends, rows, cache, self.device.kind, files.penalty)
         self.queue, self._chat, self._engine = waiting, chat, engine  # type: ignore[assignment]
         self._grammars = Grammars(chat.hf, files.config.vocabulary, chat.ends)
         self._driver = engine  # type: ignore[assignment]

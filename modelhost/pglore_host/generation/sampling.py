@@ -18,14 +18,23 @@ class Row(Protocol):
     temperature: float
     top_p: float
     chance: np.random.Generator
+    ids: Sequence[int]  # of all tokens so far
 
 
-def pick(logits: torch.Tensor, rows: Sequence[Row], allowed: dict[int, np.ndarray]) -> list[int | None]:
+def pick(
+    logits: torch.Tensor, rows: Sequence[Row], allowed: dict[int, np.ndarray], penalty: float = 1.0
+) -> list[int | None]:
     """The next token of each row; None where its logits hold nothing finite.
 
     logits   (B, V) float32, changed by this
     allowed  by row the tokens that may come, (V,) bool; a row that is missing may take any
+    penalty  of tokens that were there before, as transformers has it (CTRL, arXiv:1909.05858); 1 is none
     """
+    if penalty != 1:
+        for row, how in enumerate(rows):
+            seen = torch.tensor(sorted(set(how.ids)), device=logits.device)
+            scores = logits[row, seen]
+            logits[row, seen] = torch.where(scores < 0, scores * penalty, scores / penalty)
     for row, mask in allowed.items():
         logits[row].masked_fill_(torch.from_numpy(~mask).to(logits.device), float("-inf"))
     best, tokens = logits.max(dim=-1)
