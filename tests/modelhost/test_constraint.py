@@ -70,6 +70,17 @@ async def test_every_text_under_a_schema_parses_and_fits_it(folder):  # noqa: F8
         assert answer.usage.completion_tokens <= 100
 
 
+async def test_what_a_single_token_makes_necessary_still_fits(folder):  # noqa: F811
+    rows = {"type": "array", "minItems": 12, "items": thing(name={"enum": ["a", "b"]}, count=WHOLE)}
+    schema = thing(["words"], words={"type": "array", "items": TEXT}, rows=rows)
+    requests = [
+        asked("x", constraint=language.schema(schema), max_tokens=300, temperature=1.0, seed=seed) for seed in range(40)
+    ]
+    async with loaded(folder("Qwen3")) as model:
+        for answer in await complete_all(model, requests):
+            assert jsonschema_rs.is_valid(schema, json.loads(answer.text)) and answer.complete
+
+
 async def test_a_pattern_choices_and_a_grammar_hold_too(folder):  # noqa: F811
     words = ["yes", "no", 'it "depends"\non more']
     pattern = r"[a-z]{2,8}@[a-z]+\.(com|org)"

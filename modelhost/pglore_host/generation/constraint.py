@@ -17,6 +17,7 @@ from llguidance.hf import from_tokenizer
 from .. import errors
 from ..errors import HostError
 from .grammar import grammar as of
+from .grammar import reach
 from .request import KINDS, Constraint
 
 KEPT = 64  # compiled constraints
@@ -35,6 +36,7 @@ class Grammars:
     def __init__(self, hf_tokenizer: Any, vocabulary: int, ends: frozenset[int] | set[int]) -> None:
         self._hf, self.vocabulary, self._ends = hf_tokenizer, vocabulary, sorted(ends)
         self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
+        self._reaches: dict[str, int] = {}
         self._lock = threading.Lock()
         self._tokenizer: LLTokenizer | None = None
 
@@ -69,9 +71,21 @@ class Grammars:
             raise HostError(errors.BAD_ARGUMENT, f"there is no constraint of the kind {constraint.kind!r}")
         code = errors.BAD_SCHEMA if constraint.kind == "schema" else errors.BAD_ARGUMENT
         grammar = of(constraint)
-        guide = Guide(self, self._matcher(grammar, code, constraint.kind), constraint.kind, len(grammar))
+        guide = Guide(
+            self, self._matcher(grammar, code, constraint.kind), constraint.kind, self._reach(constraint, grammar)
+        )
         guide.begin(max_tokens)
         return guide
+
+    def _reach(self, constraint: Constraint, grammar: str) -> int:
+        """Tokens by which one more can make the way to the end longer, about: the names and marks that then must
+        follow stand in the constraint, as often as arrays ask for."""
+        if grammar not in self._reaches:
+            if len(self._reaches) >= KEPT:
+                self._reaches.clear()
+            tokens = len(self.tokenizer.tokenize_str(grammar))
+            self._reaches[grammar] = int(tokens * max(1, reach(constraint.value) / len(grammar)))
+        return self._reaches[grammar]
 
     def _matcher(self, grammar: str, code: str, kind: str) -> LLMatcher:
         with self._lock:

@@ -63,3 +63,14 @@ def _walk(value: object) -> Iterator[None]:
             waiting += [(inner, depth + 1) for inner in part.values()]
         elif isinstance(part, list):
             waiting += [(inner, depth + 1) for inner in part]
+
+
+def reach(part: object) -> float:
+    """Characters that a text under a schema can be made to hold, about; a part that is repeated counts so often."""
+    if isinstance(part, dict):
+        size = sum(len(str(name)) + reach(inner) for name, inner in part.items())
+        times, letters = (value if type(value) is int else 0 for value in map(part.get, ("minItems", "minLength")))
+        return min(1e6, size * max(1, times) + letters)
+    if isinstance(part, list | tuple):
+        return sum(map(reach, part))
+    return len(str(part))
