@@ -31,7 +31,7 @@ def loaded(folder: str) -> tuple[Any, Any]:
     import transformers
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.float16 if device == "cuda" else torch.float32
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval().to(device)
     return model, transformers.AutoTokenizer.from_pretrained(folder)
 

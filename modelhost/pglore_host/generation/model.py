@@ -44,6 +44,9 @@ class LanguageModel(Model):
     ) -> None:
         """`read` reads the model's files; options of its own: batch_rows, thinking, queue_texts."""
         super().__init__(alias, read, replace(settings, engine="torch"), memory)
+        if settings.dtype == "auto" and self.device.kind == "cuda":
+            # What they are trained in today: many overflow in float16.
+            self.device = replace(self.device, dtype="bfloat16")
         self._options = dict(options or {})
         self._limit = int(self._options.get("queue_texts") or min(settings.queue_texts, QUEUE_REQUESTS))
         self.queue: Waiting = Waiting(self._limit)  # type: ignore[assignment]
