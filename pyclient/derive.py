@@ -15,6 +15,7 @@ WORDS = (
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
     (r"\bAsync([A-Z])", r"\1"),
+    (r"\baclosing\b", "closing"),
     (r"\b__a(enter|exit)__", r"__\1__"),
 )
 

@@ -4,9 +4,12 @@ The server is the one named by PGLORE_TEST_DSN (`make test` makes one for each r
 of `make up`, on which the tests use databases of their own. Every test gets a fresh copy of a template database.
 """
 
+import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -223,3 +226,45 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/data is missing")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chat_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Address and model's name of a running tests/chat_server.py: a tiny language model behind a real server."""
+    folder = tmp_path_factory.mktemp("chat")
+    command = [sys.executable, ROOT / "tests" / "chat_server.py", folder]
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+    port = int(process.stdout.readline())
+    deadline = time.monotonic() + 120
+    with socket.socket() as probe:
+        while probe.connect_ex(("127.0.0.1", port)):
+            assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/v1", str(folder / "model")
+    process.stdin.close()
+    process.wait(20)
+
+
+@pytest.fixture
+def writer(db: psycopg.Connection, chat_server: tuple[str, str]) -> Iterator[str]:
+    """The alias of a language model: tiny and untrained, behind a server that keeps to no schema."""
+    url, name = chat_server
+    options = {"name": name, "timeout_s": 60, "structured": "none"}
+    db.execute("SELECT lore.add_model('writer', 'generate', %s, %s, replace => true)", [url, json.dumps(options)])
+    yield "writer"
+    with psycopg.connect(db.info.dsn, autocommit=True) as owner:  # the test may have broken its own connection
+        owner.execute("SELECT lore.drop_model('writer', if_exists => true)")
+
+
+@pytest.fixture
+def idle(db: psycopg.Connection) -> Callable[[], None]:
+    """A function that waits, not long, until the model host works on nothing."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 2
+        while db.execute("SELECT active + queued FROM lore.host_status()").fetchone()[0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    return wait

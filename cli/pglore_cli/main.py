@@ -18,6 +18,7 @@ COMMANDS = (
     "doctor",
     "drop",
     "eval",
+    "generate",
     "host",
     "index",
     "ingest",

@@ -42,6 +42,16 @@ def integer(arguments: dict, name: str, low: int, high: int, default: Any = None
     return value
 
 
+def number(arguments: dict, name: str, low: float, high: float, default: float | None = None) -> float | None:
+    """A number from low to high, or the default where it is missing or null; raises HostError LO103."""
+    value = arguments.get(name)
+    if value is None:
+        return default
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise HostError(errors.BAD_ARGUMENT, f"{name} must be a number from {low:g} to {high:g}")
+    return float(value)
+
+
 def flag(arguments: dict, name: str) -> bool:
     """Yes or no, or no where it is missing or null; raises HostError LO103."""
     value = arguments.get(name)

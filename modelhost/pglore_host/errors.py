@@ -21,11 +21,13 @@ HINTS = {
     EMPTY_INPUT: "Pass a text with at least one visible character, or NULL to get NULL.",
     INPUT_TOO_LONG: "Split the input: lore.chunk cuts a text into pieces that a model reads whole.",
     BAD_ARGUMENT: r"See the function's comment for the values it takes: \df+ in psql.",
+    BAD_SCHEMA: "Pass a JSON schema object.",
     UNKNOWN_MODEL: "SELECT alias, task FROM lore.models lists the models.",
     MODEL_NOT_LOADED: "The model host's log says why: pglore/host.log in the data directory.",
     UNKNOWN_ENGINE: "Install what the engine needs, or leave the choice to the host.",
     HOST_BUSY: "Try again in a moment.",
     OUT_OF_MEMORY: "Try again with fewer or shorter texts.",
+    BUDGET_SPENT: "Wait for the next period, or ask for a larger budget.",
     INTERNAL_ERROR: "Please report it, with pglore/host.log in the data directory.",
 }
 

@@ -12,7 +12,7 @@ from .configuration import Configuration
 from .errors import HostError
 from .inspection import read_json, refused, sweep
 
-KEPT = (".safetensors", ".json", ".txt", ".model")  # files that can change a vector
+KEPT = (".safetensors", ".json", ".txt", ".model", ".jinja")  # files that can change what is computed
 UNHASHED = "data_config.json"  # what the model was trained on
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 WORKING_BYTES = 128 << 20  # what an engine takes beside the weights: code, kernels, one batch
@@ -25,7 +25,7 @@ class ModelFiles:
     folder: Path
     transformer: Path  # folder of config.json and the weights, mostly the same
     tokenizer: Path  # tokenizer.json
-    task: str  # embed, rerank
+    task: str  # embed, rerank, generate
     config: Configuration
     width: int  # H, numbers of a pooled vector before it is cut to `dimensions`; 1 for a cross-encoder
     dimensions: int
@@ -85,6 +85,7 @@ def read(
     window_tokens: int | None = None,
     query_prompt: str | None = None,
     document_prompt: str | None = None,
+    cache_tokens: int | None = None,
     **_: object,
 ) -> ModelFiles:
     """What the folder's files say, with the model's options in front of them; other options are not looked at.
@@ -94,6 +95,11 @@ def read(
     """
     try:
         paths = sweep(folder)
+        if task == "generate":
+            from .generation.files import read as language
+
+            found, raw = _common(folder, folder, paths, task, window_tokens)
+            return language(found, raw, folder, cache_tokens)
         return _read(folder, paths, task, pooling, dimensions, window_tokens, query_prompt, document_prompt)
     except OSError as error:
         raise refused(f"its files cannot be read: {error.strerror}") from None
@@ -112,37 +118,9 @@ def _read(
     document_prompt: str | None,
 ) -> ModelFiles:
     modules = layout.modules(folder)
-    transformer = modules[0][1] if modules else folder
-    if (transformer / "adapter_config.json").exists():
-        raise refused("it is an adapter for another model", "Merge it into that model first.")
-    tensors = layout.tensors(folder, transformer, paths)
-    raw = read_json(transformer / "config.json")
-    config = configuration.check(raw, tensors)
-    tokenizer = next((at / "tokenizer.json" for at in (transformer, folder) if (at / "tokenizer.json").is_file()), None)
-    if tokenizer is None:
-        raise refused(
-            "it has no tokenizer.json", "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes one."
-        )
+    found, raw = _common(folder, modules[0][1] if modules else folder, paths, task, window_tokens)
+    config = found["config"]
     about = layout.as_object(read_json(folder / "config_sentence_transformers.json", optional=True))
-    limit, lower_case = layout.text_config(transformer)
-    window = configuration.window(
-        config,
-        limit,
-        layout.as_object(read_json(tokenizer.parent / "tokenizer_config.json", optional=True)).get("model_max_length"),
-    )
-    if window_tokens is not None:
-        if config.positions and window_tokens > config.positions:
-            raise HostError(
-                errors.BAD_ARGUMENT,
-                f"the option window_tokens is {window_tokens}, and the model reads {config.positions}",
-            )
-        window = window_tokens
-    found = {
-        "folder": folder, "transformer": transformer, "tokenizer": tokenizer, "task": task, "config": config,
-        "window_tokens": window, "parameters": sum(tensor.count for tensor in tensors.values()),
-        "weights_bytes": sum(tensor.size for tensor in tensors.values()), "paths": tuple(paths),
-        "lower_case": lower_case,
-    }  # fmt: skip
     if task == "rerank":
         return _cross_encoder(found, raw, about, modules)
     if config.labels is not None and not modules:
@@ -170,6 +148,42 @@ def _read(
         prompts=layout.prompts(about, query_prompt, document_prompt),
         altered=tuple(sorted((n, v) for n, v in {"dimensions": dimensions, "window": window_tokens}.items() if v)),
     )
+
+
+def _common(
+    folder: Path, transformer: Path, paths: list[Path], task: str, window_tokens: int | None
+) -> tuple[dict, dict]:
+    """The fields that models of every task have, and config.json."""
+    if (transformer / "adapter_config.json").exists():
+        raise refused("it is an adapter for another model", "Merge it into that model first.")
+    tensors = layout.tensors(folder, transformer, paths)
+    raw = read_json(transformer / "config.json")
+    config = configuration.check(raw, tensors)
+    tokenizer = next((at / "tokenizer.json" for at in (transformer, folder) if (at / "tokenizer.json").is_file()), None)
+    if tokenizer is None:
+        raise refused(
+            "it has no tokenizer.json", "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes one."
+        )
+    limit, lower_case = layout.text_config(transformer)
+    window = configuration.window(
+        config,
+        limit,
+        layout.as_object(read_json(tokenizer.parent / "tokenizer_config.json", optional=True)).get("model_max_length"),
+    )
+    if window_tokens is not None:
+        if config.positions and window_tokens > config.positions:
+            raise HostError(
+                errors.BAD_ARGUMENT,
+                f"the option window_tokens is {window_tokens}, and the model reads {config.positions}",
+            )
+        window = window_tokens
+    found = {
+        "folder": folder, "transformer": transformer, "tokenizer": tokenizer, "task": task, "config": config,
+        "window_tokens": window, "parameters": sum(tensor.count for tensor in tensors.values()),
+        "weights_bytes": sum(tensor.size for tensor in tensors.values()), "paths": tuple(paths),
+        "lower_case": lower_case,
+    }  # fmt: skip
+    return found, raw
 
 
 def _cross_encoder(found: dict, raw: dict, about: dict, modules: list) -> ModelFiles:

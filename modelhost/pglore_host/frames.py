@@ -2,6 +2,7 @@
 
 A request's header is {"id": int, "op": text, "arguments": object}, with "traceparent": text where there is one.
 A reply's is {"id": int} with more about its body, or {"id": int, "error": {"code", "message", "hint"}}.
+A request of a stream has several replies, all but the last with "more": true.
 The body of a reply is JSON; for embed it is one pgvector literal a line.
 """
 

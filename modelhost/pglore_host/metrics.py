@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .frames import Request
     from .tracing import Tracing
 
-TASKS = {"embed": "embed", "similarity": "embed", "rerank": "rerank", "generate": "generate"}  # what is counted
+GENERATE = ("generate", "generate_many", "generate_stream", "chat", "chat_stream")
+TASKS = {"embed": "embed", "similarity": "embed", "rerank": "rerank", **dict.fromkeys(GENERATE, "generate")}  # counted
+MANY = {"embed": "texts", "rerank": "documents", "generate_many": "prompts"}  # what holds the texts of a request
 LANES = ("interactive", "bulk")
 TOTAL = "total"
 PARTS = (TOTAL, "queue", "tokenize", "infer")
@@ -57,7 +59,7 @@ class Observation:
         current.reset(self._token)
         if error is not None:
             self.code = _code(error)
-        given = self.arguments.get("texts" if self.op == "embed" else "documents")
+        given = self.arguments.get(MANY.get(self.op, ""))
         self.texts = len(given) if isinstance(given, list) else 1
         self._metrics.count(self)
 
@@ -99,7 +101,7 @@ def engine_us() -> int | None:
 def _code(error: BaseException) -> str:
     if isinstance(error, HostError):
         return error.code
-    if isinstance(error, asyncio.CancelledError):
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):  # the latter for a stream between two pieces
         return "cancelled"
     return errors.OUT_OF_MEMORY if isinstance(error, MemoryError) else errors.INTERNAL_ERROR
 

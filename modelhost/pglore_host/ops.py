@@ -1,7 +1,8 @@
 """The operations: one name each, and what answers it. A new one is added here and in the SQL that calls it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import orjson
@@ -28,7 +29,13 @@ PLAIN: dict[str, Callable] = {  # (registry, arguments) -> anything that JSON ca
     "similarity": similarity,
     "rerank": rerank,
     "generate": generate.generate,
+    "chat": generate.generate,
+    "generate_many": generate.generate_many,
     "chunk": text.chunk,
+}
+STREAMS: dict[str, Callable] = {  # (registry, arguments) -> iterator of (whether more comes, what JSON can hold)
+    "generate_stream": generate.stream,
+    "chat_stream": generate.stream,
 }
 ADMIN: dict[str, Callable] = {  # (registrar, arguments); the bridge lets none but lore_admin through
     "add_model": admin.add_model,
@@ -68,6 +75,13 @@ class Operations:
         """Header fields and body of the reply; raises HostError."""
         with self._metrics.observe(request):
             return await self._answer(request)
+
+    async def stream(self, request: Request) -> AsyncIterator[tuple[bool, dict]]:
+        """Whether more comes, and a reply, for each of the replies to a request of STREAMS; raises HostError."""
+        with self._metrics.observe(request):
+            async with aclosing(STREAMS[request.op](self.registry, request.arguments)) as replies:
+                async for reply in replies:
+                    yield reply
 
     async def _answer(self, request: Request) -> tuple[dict, bytes]:
         if request.op == "embed":

@@ -39,6 +39,10 @@ def _like(pattern: re.Pattern, what: str) -> Check:
     return lambda value: None if isinstance(value, str) and pattern.fullmatch(value) else what
 
 
+def _yes_or_no(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "true or false"
+
+
 def _path(value: Any) -> str | None:
     return None if isinstance(value, str) and value.startswith("/") and value.isprintable() else "an absolute path"
 
@@ -58,6 +62,16 @@ LOCAL: dict[str, Check] = {
     **QUEUE,
 }
 EMBED: dict[str, Check] = {"dimensions": _whole(1, 1 << 16), "pooling": _one_of(*POOLINGS), **PROMPTS}
+WRITES: dict[str, Check] = {
+    "device": _one_of(*DEVICES),
+    "dtype": _one_of(*(dtype for dtype in DTYPES if dtype != "int8")),
+    "threads": _whole(0, 4096),
+    "window_tokens": _whole(8, 1 << 20),
+    "queue_texts": QUEUE["queue_texts"],
+    "cache_tokens": _whole(64, 1 << 24),  # whose states the cache may hold, of all sequences together
+    "batch_rows": _whole(1, 1024),  # sequences that run together
+    "thinking": _yes_or_no,  # whether a model that can think before it answers does
+}
 HUB: dict[str, Check] = {
     "revision": _like(REVISION, "a commit of 40 hexadecimal digits, so that it cannot change"),
     **KEY,
@@ -69,7 +83,8 @@ def known(source: Source, task: str) -> dict[str, Check]:
     """The options that a model of this source and task takes, where it runs here."""
     if source.kind == "builtin":
         return BUILTIN
-    return {**LOCAL, **(HUB if source.kind == "hub" else {}), **(EMBED if task == "embed" else {})}
+    own = WRITES if task == "generate" else {**LOCAL, **(EMBED if task == "embed" else {})}
+    return {**own, **(HUB if source.kind == "hub" else {})}
 
 
 def admit(alias: str, task: str, source: str, options: dict) -> dict:
@@ -85,8 +100,6 @@ def admit(alias: str, task: str, source: str, options: dict) -> dict:
     if task not in TASKS:
         raise HostError(errors.BAD_ARGUMENT, f'there is no task "{shown(task)}"', f"Tasks: {', '.join(TASKS)}.")
     origin = sources.parse(source)
-    if task == "generate" and origin.kind != "builtin":
-        raise HostError(errors.UNKNOWN_ENGINE, "this version generates with extractive alone", "Leave model => out.")
     return check(origin, task, options)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from . import errors, log, options, sources, store
 from .entry import OWN, OWN_DEFAULTS, Entry, of_model, shown
 from .errors import HostError
+from .files import ModelFiles
 from .registry import Registry
 from .tokenizer import ModelTokenizer
 
@@ -77,7 +78,7 @@ class Registrar:
                 await download(self._registry.settings, entry.origin.name, dict(entry.options))
             found = await asyncio.to_thread(self._registry.files, entry)
             content_hash = await asyncio.to_thread(lambda: found.content_hash)
-            await asyncio.to_thread(ModelTokenizer.of, found)
+            await asyncio.to_thread(_tokenizer, found)
         except HostError as error:
             raise of_model(entry.alias, error) from error
         if entry.options.get("dimensions", 0) > found.dimensions:
@@ -156,3 +157,15 @@ class Registrar:
         if alias not in self._registry.entries:
             raise HostError(errors.UNKNOWN_MODEL, f'there is no model "{shown(alias)}"')
         return self._registry.entries[alias]
+
+
+def _tokenizer(found: ModelFiles) -> None:
+    """Open the tokenizer of a model as its loading does; raises HostError LO204."""
+    if found.task == "generate":
+        from .generation.chat import Chat  # here: few hosts have a language model
+        from .generation.files import LanguageFiles
+
+        assert isinstance(found, LanguageFiles)
+        Chat(found)
+    else:
+        ModelTokenizer.of(found)

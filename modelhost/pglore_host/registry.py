@@ -112,17 +112,23 @@ class Registry:
 
     def _make(self, entry: Entry, own: dict) -> Model:
         if entry.origin.kind == "remote":
-            from .remote import Remote  # here: few hosts need an HTTP client
+            from .remote import KINDS  # here: few hosts need an HTTP client
 
-            return Remote(entry.alias, entry.task, entry.source, dict(entry.options), self.settings)
+            return KINDS[entry.task](entry.alias, entry.task, entry.source, dict(entry.options), self.settings)
         chosen = replace(self.settings, **{name: own[name] for name in own if hasattr(self.settings, name)})
-        model = Model(entry.alias, lambda: self.files(entry), chosen, self.memory)
+        if entry.task == "generate":
+            from .generation.model import LanguageModel  # here: few hosts have one
+
+            model: Model = LanguageModel(entry.alias, lambda: self.files(entry), chosen, self.memory, own)
+        else:
+            model = Model(entry.alias, lambda: self.files(entry), chosen, self.memory)
         self.memory.watch(model)
         return model
 
     def files(self, entry: Entry) -> ModelFiles:
         """Read and check the files of an entry; blocking. raises HostError LO204"""
-        own = {name: entry.options[name] for name in ("pooling", "window_tokens") if name in entry.options}
+        named = ("pooling", "window_tokens", "cache_tokens")
+        own = {name: entry.options[name] for name in named if name in entry.options}
         found = files.read(self.folder(entry), entry.task, **own)
         if entry.content_hash is not None:
             found.verify(entry.content_hash)

@@ -6,12 +6,15 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING
+
+import orjson
 
 from . import __version__, device, errors, frames, log
 from .errors import HostError
 from .frames import BadFrame, Request
-from .ops import Operations
+from .ops import STREAMS, Operations
 from .registry import Registry
 from .settings import Settings
 from .status import resident_bytes, uptime_s
@@ -130,8 +133,11 @@ class Server:
         self._active += 1
         try:
             try:
-                fields, body = await self._operations.answer(request)
-                data = frames.pack({"id": request.id, **fields}, body)
+                if request.op in STREAMS:
+                    data = await self._stream(request, writer)
+                else:
+                    fields, body = await self._operations.answer(request)
+                    data = frames.pack({"id": request.id, **fields}, body)
             except HostError as error:
                 data = _failed(request.id, error)
             except MemoryError:
@@ -143,6 +149,24 @@ class Server:
             await self._write(writer, data)
         finally:
             self._active -= 1
+
+    async def _stream(self, request: Request, writer: asyncio.StreamWriter) -> bytes:
+        """Send the replies to a request as they come, and return the last; raises HostError.
+
+        While the client does not read, pieces are joined: who pauses between two rows holds nothing up, and takes
+        little memory.
+        """
+        waiting: list[str] = []
+        async with aclosing(self._operations.stream(request)) as replies:  # type: ignore[type-var]
+            async for more, reply in replies:
+                if not more:
+                    pieces = _piece(request.id, waiting) if waiting else b""
+                    return pieces + frames.pack({"id": request.id}, orjson.dumps(reply))
+                waiting.append(reply["text"])
+                if not writer.transport.get_write_buffer_size():
+                    await self._write(writer, _piece(request.id, waiting))
+                    waiting = []
+        raise AssertionError("a stream ended without a last reply")
 
     async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
         """Send a frame; who does not read loses the connection."""
@@ -177,6 +201,11 @@ class Server:
             "requests": self._answered,
             "memory_bytes": resident_bytes(),
         }
+
+
+def _piece(number: int, texts: list[str]) -> bytes:
+    """The frame of the next piece of a stream."""
+    return frames.pack({"id": number, "more": True}, orjson.dumps({"text": "".join(texts)}))
 
 
 def _failed(number: int, error: HostError) -> bytes:

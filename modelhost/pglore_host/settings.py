@@ -101,3 +101,6 @@ def quiet_environment() -> None:
         OPENBLAS_NUM_THREADS="1",
         TOKENIZERS_PARALLELISM="false",
     )
+    # The cores are the database's too: torch's threads that wait for each other by spinning, as is usual, made a text
+    # take ten times as long on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

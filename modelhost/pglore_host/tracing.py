@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, level 1
 WAITING = 4096  # requests whose spans are not made yet; more go without
 CLOSE_S = 2  # for the last spans to be delivered
-OPERATIONS = {"embed": "embeddings", "similarity": "embeddings", "rerank": "rerank", "generate": "text_completion"}
+OPERATIONS = {
+    "embed": "embeddings",
+    "similarity": "embeddings",
+    "rerank": "rerank",
+    **dict.fromkeys(("generate", "generate_many", "generate_stream"), "text_completion"),
+    **dict.fromkeys(("chat", "chat_stream"), "chat"),
+}
 WITHOUT_MODEL = ("parse", "models", "status", "metrics")
 
 

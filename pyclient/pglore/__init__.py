@@ -43,6 +43,7 @@ from .errors import (
 )
 from .evaluate import Evaluation, EvaluationQuery, KeptEvaluation
 from .explain import Stage
+from .generate import ChatOptions, Generation, GenerationOptions, PromptOptions
 from .golden import GoldenQuery
 from .host import HostMetrics, HostStatus
 from .indexes import Band, BuiltIndex, IndexEstimate, Maintained, Recall
@@ -71,6 +72,7 @@ __all__ = [
     "CallerError",
     "CatalogMissing",
     "Change",
+    "ChatOptions",
     "Chunk",
     "Client",
     "Collection",
@@ -83,6 +85,8 @@ __all__ = [
     "EvaluationQuery",
     "ExtensionMissing",
     "Finding",
+    "Generation",
+    "GenerationOptions",
     "GoldenQuery",
     "Hit",
     "HitOfAll",
@@ -101,6 +105,7 @@ __all__ = [
     "OutOfMemory",
     "Parsed",
     "Passage",
+    "PromptOptions",
     "Ranked",
     "Recall",
     "SetupError",

@@ -22,14 +22,19 @@ def call(function: str, columns: str = "*", **arguments: Any) -> Statement:
 def parameter(value: Any) -> Any:
     """A value as psycopg is to send it: mappings as jsonb, everything else as it is."""
     if isinstance(value, Mapping):
-        from psycopg.types.json import Jsonb
-
-        return Jsonb(value, dumps=to_json)
+        return jsonb(value)
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):
         return [parameter(item) for item in value]
     if isinstance(value, str) and "\0" in value:
         raise BadArgument("text contains a NUL character", hint="PostgreSQL cannot store it: remove it from the text.")
     return value
+
+
+def jsonb(value: Any) -> Any:
+    """A value as psycopg is to send it where SQL takes jsonb; None stays None."""
+    from psycopg.types.json import Jsonb
+
+    return value if value is None or isinstance(value, Jsonb) else Jsonb(value, dumps=to_json)
 
 
 def to_json(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Generator
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from .call import Statement
@@ -9,6 +11,8 @@ from .errors import BadArgument, from_driver
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection
+
+_numbers = count(1)  # of cursors: two may be open on one connection
 
 
 def translate(error: Exception) -> Exception:
@@ -39,6 +43,30 @@ class AsyncSession:
                 raise
             raise translated from error
 
+    async def _stream(self, statement: Statement) -> AsyncGenerator[dict[str, Any]]:
+        """Rows one at a time, as they come, through a cursor; in a transaction of its own where none is open."""
+        from psycopg.pq import TransactionStatus
+        from psycopg.rows import dict_row
+
+        idle = self.connection.info.transaction_status == TransactionStatus.IDLE
+        own = self.connection.autocommit and idle
+        try:
+            if own:
+                await self.connection.execute("BEGIN")
+            async with self.connection.cursor(f"pglore_{next(_numbers)}", row_factory=dict_row) as cursor:
+                cursor.itersize = 1
+                await cursor.execute(*statement)
+                async for row in cursor:
+                    yield dict(row)
+        except Exception as error:
+            translated = translate(error)
+            if translated is error:
+                raise
+            raise translated from error
+        finally:
+            if own and not self.connection.closed:
+                await self.connection.execute("COMMIT")  # after an error it is a rollback
+
 
 # Below: the same without async, written by `python pyclient/derive.py`.
 
@@ -63,3 +91,27 @@ class Session:
             if translated is error:
                 raise
             raise translated from error
+
+    def _stream(self, statement: Statement) -> Generator[dict[str, Any]]:
+        """Rows one at a time, as they come, through a cursor; in a transaction of its own where none is open."""
+        from psycopg.pq import TransactionStatus
+        from psycopg.rows import dict_row
+
+        idle = self.connection.info.transaction_status == TransactionStatus.IDLE
+        own = self.connection.autocommit and idle
+        try:
+            if own:
+                self.connection.execute("BEGIN")
+            with self.connection.cursor(f"pglore_{next(_numbers)}", row_factory=dict_row) as cursor:
+                cursor.itersize = 1
+                cursor.execute(*statement)
+                for row in cursor:
+                    yield dict(row)
+        except Exception as error:
+            translated = translate(error)
+            if translated is error:
+                raise
+            raise translated from error
+        finally:
+            if own and not self.connection.closed:
+                self.connection.execute("COMMIT")  # after an error it is a rollback

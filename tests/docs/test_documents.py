@@ -21,8 +21,10 @@ def name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name)
-def test_every_example_of_a_page_runs_and_every_query_gives_a_row(db, dsn, monkeypatch, page):
+def test_every_example_of_a_page_runs_and_every_query_gives_a_row(request, db, dsn, monkeypatch, page):
     monkeypatch.setenv("PGLORE_DSN", dsn)
+    if "'writer'" in page.read_text():  # the language model of an example
+        request.getfixturevalue("writer")
     for language, text in blocks(page):
         if language == "python":
             exec(compile(text, name(page), "exec"), {})

@@ -1,6 +1,7 @@
 """A server of embeddings that does what a script says, for faults that no real server makes when asked."""
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class Scripted:
         self.bodies: list[dict] = []
         self.heads: list[str] = []
         self.at_once = self.most_at_once = self.aborted = 0
+        self.hold = 0.0  # seconds for which half an answer is followed by silence before the connection closes
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self, port: int = 0, context: ssl.SSLContext | None = None) -> None:
@@ -75,12 +77,20 @@ class Scripted:
                 writer.write(answer)
                 await writer.drain()
                 if b"Content-Length: " not in answer or b"half" in answer:
+                    if self.hold:
+                        await self._silence(reader)
                     return
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         finally:
             self._writers.discard(writer)
             writer.close()
+
+    async def _silence(self, reader: asyncio.StreamReader) -> None:
+        """Say nothing until the client gives up."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(reader.read(1), self.hold)
+            self.aborted += 1
 
     async def _answer(self, body: dict, reader: asyncio.StreamReader) -> bytes | None:
         action = self.script.pop(0) if self.script else self.always

@@ -123,6 +123,20 @@ def test_a_loaded_alias_has_a_row_before_its_first_request():
     assert row["requests"] == 0 and row["interactive_p50_ms"] is None and row["last_used_s"] is None
 
 
+def test_a_stream_that_is_closed_between_two_pieces_counts_as_cancelled(numbers):
+    def pieces():
+        with numbers.observe(request()):
+            metrics.named("small")
+            yield 1
+            yield 2
+
+    stream = pieces()
+    next(stream)
+    stream.close()
+    row = numbers.rows()[0]
+    assert (row["cancelled"], row["errors"]) == (1, {})
+
+
 def test_errors_are_counted_by_code_refusals_and_cancels_by_themselves(numbers):
     for error in (HostError(errors.HOST_BUSY, "x"), HostError(errors.HOST_BUSY, "x"), MemoryError(), ValueError("x")):
         embed(numbers, error=error)

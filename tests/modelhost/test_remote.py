@@ -553,11 +553,6 @@ def test_an_option_that_is_unknown_or_out_of_range_is_refused(settings, options)
     assert caught.value.code == errors.BAD_ARGUMENT
 
 
-def test_a_remote_server_does_not_generate(settings):
-    with pytest.raises(HostError):
-        Remote("far", "generate", "http://host/v1", {}, settings)
-
-
 async def test_the_fingerprint_tells_models_apart_and_does_not_change_when_one_loads(remote):
     far = remote()
     before = far.fingerprint

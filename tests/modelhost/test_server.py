@@ -60,7 +60,11 @@ def test_a_blank_text_fails_its_own_request_only(running: Running, link):
     assert len(other.read()[1].split(b"\n")) == 50
 
 
-@pytest.mark.parametrize("op", ["embed", "tokens", "similarity", "rerank", "generate", "chunk", "parse"])
+OPS = ["embed", "tokens", "similarity", "rerank", "chunk", "parse"]
+OPS += ["generate", "generate_many", "generate_stream", "chat", "chat_stream"]
+
+
+@pytest.mark.parametrize("op", OPS)
 @pytest.mark.parametrize("value", [None, 7, "x", [], {}, [None], [[]], True, "\x00"])
 def test_arguments_of_any_kind_are_answered(running: Running, link, op, value):
     names = (
@@ -76,10 +80,17 @@ def test_arguments_of_any_kind_are_answered(running: Running, link, op, value):
         "model",
         "size",
         "overlap",
+        "prompts",
+        "messages",
+        "tools",
+        "system",
+        "schema",
+        "max_tokens",
+        "stop",
     )
     reply = link.call(op, **dict.fromkeys(names, value))
     if isinstance(reply, dict) and "error" in reply:
-        assert reply["error"]["code"] in ("LO101", "LO102", "LO103", "LO201")
+        assert reply["error"]["code"] in ("LO101", "LO102", "LO103", "LO105", "LO201", "LO206")
     assert running.process.poll() is None
 
 

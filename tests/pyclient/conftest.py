@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 import pytest
 
@@ -31,9 +31,18 @@ class Blocking:
             result = method(*args, **options)
             if inspect.iscoroutine(result):
                 result = self._run(result)
+            if inspect.isasyncgen(result):
+                return self._pieces(result)
             return Blocking(result, self._run) if isinstance(result, pglore.AsyncCollection) else result
 
         return call
+
+    def _pieces(self, pieces: AsyncGenerator) -> Iterator:
+        try:
+            while (piece := self._run(anext(pieces, None))) is not None:
+                yield piece
+        finally:
+            self._run(pieces.aclose())
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -63,11 +63,6 @@ def test_rerank_puts_the_best_first(lore):
     assert ranked[0].score >= ranked[1].score
 
 
-def test_generate_answers_from_the_prompt(lore, db):
-    prompt = db.execute("SELECT lore.prompt('What reclaims space?', ARRAY['VACUUM reclaims space.'])").fetchone()[0]
-    assert "VACUUM" in lore.generate(prompt)
-
-
 def test_chunks_are_where_their_spans_say(lore):
     text = "# Care\n\n" + "Tables grow. Vacuum them. " * 40
     chunks = lore.chunk(text, size=32)
@@ -133,8 +128,8 @@ def test_the_dsn_is_taken_from_the_environment(dsn, monkeypatch):
 
 METHODS = [
     (pglore.Client, "tokens", "tokens"), (pglore.Client, "similarity", "similarity"),
-    (pglore.Client, "rerank", "rerank"), (pglore.Client, "generate", "generate"), (pglore.Client, "chunk", "chunk"),
-    (pglore.Client, "parse", "parse"), (pglore.Client, "create_collection", "create_collection"),
+    (pglore.Client, "rerank", "rerank"), (pglore.Client, "chunk", "chunk"), (pglore.Client, "parse", "parse"),
+    (pglore.Client, "create_collection", "create_collection"),
     (pglore.Collection, "search", "search"), (pglore.Collection, "search_sql", "search_sql"),
     (pglore.Collection, "context", "context"), (pglore.Collection, "ask", "ask"),
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from .work import Work
 if TYPE_CHECKING:
     from .server import Server
 
-__all__ = ["OPTIONS", "Remote", "RemoteOptions", "check"]
+__all__ = ["KINDS", "OPTIONS", "Remote", "RemoteOptions", "check"]
 
 SERVERS_WORD = re.compile(r"(\(\d{3}\)): .*", re.DOTALL)
 
@@ -203,3 +203,8 @@ class Remote:
         server, self._server = self._server, None
         if server:
             await server.close()
+
+
+from .generator import RemoteGenerator  # noqa: E402  # a kind of Remote
+
+KINDS: Mapping[str, type[Remote]] = {"embed": Remote, "rerank": Remote, "generate": RemoteGenerator}

@@ -13,7 +13,9 @@ from .. import errors, log
 from ..errors import HostError
 
 PROTOCOLS = ("openai", "tei")
-TASKS = ("embed", "rerank")
+TASKS = ("embed", "rerank", "generate")
+STRUCTURED = ("json_schema", "vllm", "sglang", "llama.cpp", "none")
+OF_GENERATORS = {"timeout_s": 120, "concurrency": 16}  # where they are not given: a text takes longer than a vector
 DIMENSIONS_LIMIT = 16_000  # of a pgvector column
 URL_LIMIT = KEY_LIMIT = 4096  # characters
 ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -45,6 +47,7 @@ class RemoteOptions:
     window_tokens: int | None = None  # tokens that the model reads at once, where the server does not tell
     query_prompt: str = ""  # put before a query
     document_prompt: str = ""  # put before a document
+    structured: str = "json_schema"  # how the server takes schemas, choices and patterns; see chat.py
 
     def prompt(self, input_type: str) -> str:
         """What goes before a text of this type: document or query."""
@@ -74,9 +77,17 @@ def check(task: str, url: str, options: Mapping[str, object]) -> RemoteOptions:
             raise _bad(f"{name} must be a text")
         elif not name.endswith("_prompt") and (not value or len(value) > 1024 or not value.isprintable()):
             raise _bad(f"{name} must be a text of 1 to 1024 printable characters")
+    if task == "generate":
+        given = {**OF_GENERATORS, **given}
+    elif "structured" in given:
+        raise _bad("structured is an option of generators")
     found = RemoteOptions(**given)  # type: ignore[arg-type]
     if found.protocol not in PROTOCOLS:
         raise _bad(f"protocol must be one of {', '.join(PROTOCOLS)}")
+    if task == "generate" and found.protocol != "openai":
+        raise _bad("a remote generator speaks the protocol openai")
+    if found.structured not in STRUCTURED:
+        raise _bad(f"structured must be one of {', '.join(STRUCTURED)}")
     if found.key_env and found.key_file:
         raise _bad("a key comes from key_env or from key_file, not from both")
     if found.key_env and not ENVIRONMENT_NAME.fullmatch(found.key_env):

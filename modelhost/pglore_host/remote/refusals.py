@@ -57,3 +57,28 @@ def untrusted() -> HostError:
 def useless(what: str, code: str = errors.MODEL_NOT_LOADED) -> HostError:
     """The error for an answer that is none."""
     return HostError(code, f"the answer of its server {what}", "Look at the model's URL, its protocol and its options.")
+
+
+class BrokeOff(HostError):
+    """LO301 because an answer ended in its middle: no reason for others not to ask."""
+
+
+class Garbled(HostError):
+    """LO204 because an answer cannot be used: another may do."""
+
+
+def broke_off(what: str = "broke off in the middle of its answer") -> BrokeOff:
+    """The error for half an answer."""
+    hint = "Try again in a moment, or look whether that server runs."
+    return BrokeOff(errors.HOST_DOWN, f"its server {what}", hint)
+
+
+def garbled(what: str) -> Garbled:
+    """The error for an answer whose parts make no sense."""
+    error = useless(what)
+    return Garbled(error.code, error.message, error.hint)
+
+
+def unable(what: str, hint: str) -> HostError:
+    """The error for what a server of this kind has no way to do."""
+    return HostError(errors.UNKNOWN_ENGINE, f"its server has no way to keep to {what}", hint)

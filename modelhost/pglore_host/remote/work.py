@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from .. import errors, metrics
@@ -65,6 +66,37 @@ class Work:
             self.waiting -= unsent
         metrics.ran(lane, submitted_s, taken_s or submitted_s, 0, min(batch_texts, len(texts)))
         return results
+
+    @asynccontextmanager
+    async def slot(self, lane: str) -> AsyncIterator[None]:
+        """A place among the requests under way, for one that the caller makes; raises HostError LO302.
+
+        A query waits for it as long as a request may take, bulk work as long as it must.
+        """
+        if self.waiting and self.waiting >= self._limit:
+            raise HostError(errors.HOST_BUSY, f"{self.waiting:,} requests wait for its server already")
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(None if lane == "bulk" else self._timeout_s):
+                await self._slots.take(lane)
+        except TimeoutError:
+            why = f"the requests before it have kept its server busy for {self._timeout_s:g} s"
+            raise HostError(errors.HOST_BUSY, why) from None
+        finally:
+            self.waiting -= 1
+        self.running += 1
+        began = time.monotonic()
+        try:
+            yield
+        except OutOfReach as error:
+            if self._answered_at < began:
+                self._slots.fail(error)
+            raise
+        else:
+            self._answered_at = time.monotonic()
+        finally:
+            self.running -= 1
+            self._slots.give()
 
     async def _one(self, batch: Sequence[str], ask: Ask[Result], start: int, total: int) -> list[Result]:
         """One request, or its halves where the server finds it too long; they share its time."""

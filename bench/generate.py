@@ -1,0 +1,150 @@
+"""Generation through SQL by many connections, beside sequential `model.generate` and raw continuous batching.
+
+The model is a Qwen3 of some 25 million weights by chance, made here; or --model FOLDER, one that the server's account
+can read. All read the same prompts and write the same tokens, greedily.
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from bench import common, generate_peer, metrics
+
+ALIAS = "bench-generate"
+CONNECTIONS = (1, 8, 16, 32)
+SHAPES = {
+    "tiny": {},
+    "small": {
+        "hidden_size": 512,
+        "num_hidden_layers": 8,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 2,
+        "head_dim": 64,
+        "intermediate_size": 1536,
+    },
+}
+
+
+@contextmanager
+def folder(given: str | None, shape: str) -> Iterator[Path]:
+    """Where the model lies, in a place that the server's account can read."""
+    if given:
+        yield Path(given)
+        return
+    from tests.modelhost import language
+
+    with tempfile.TemporaryDirectory() as name:
+        path = language.make(Path(name) / "model", "Qwen3", **SHAPES[shape])
+        for place in (Path(name), path, *path.iterdir()):
+            place.chmod(0o755)
+        yield path
+
+
+def written(db: psycopg.Connection, prompt: str, tokens: int) -> int:
+    """Tokens of one text."""
+    sql = "SELECT (lore.generate_result(%s, model => %s, max_tokens => %s)).completion_tokens"
+    return db.execute(sql, [prompt, ALIAS, tokens]).fetchone()[0]
+
+
+def first_row(db: psycopg.Connection, prompt: str) -> float:
+    """Milliseconds to the first row of a stream, which is ended then."""
+    with db.transaction(), db.cursor("stream") as cursor:
+        started = time.perf_counter()
+        cursor.execute("SELECT lore.generate_stream(%s, model => %s, max_tokens => 8)", [prompt, ALIAS])
+        cursor.itersize = 1
+        cursor.fetchone()
+        return (time.perf_counter() - started) * 1000
+
+
+def together(number: int, prompts: list[str], tokens: int) -> dict[str, Any]:
+    """So many connections write all prompts between them, and then all begin a stream at once."""
+    waiting, counts, first, failed = list(prompts), [], [], []
+    begin = threading.Barrier(number + 1)
+
+    def work(place: int) -> None:
+        try:
+            with common.connect() as db:
+                db.execute("SELECT lore.tokens('warm up')")
+                begin.wait(60)
+                while waiting:
+                    try:
+                        prompt = waiting.pop()
+                    except IndexError:
+                        break
+                    counts.append(written(db, prompt, tokens))
+                begin.wait(600)
+                begin.wait(60)
+                first.append(first_row(db, prompts[place % len(prompts)]))
+        except Exception as error:
+            failed.append(error)
+            begin.abort()
+
+    workers = [threading.Thread(target=work, args=(place,), daemon=True) for place in range(number)]
+    for worker in workers:
+        worker.start()
+    try:
+        begin.wait(60)
+        started = time.perf_counter()
+        begin.wait(600)
+        seconds = time.perf_counter() - started
+        begin.wait(60)
+    except threading.BrokenBarrierError:
+        raise failed[0] from None
+    for worker in workers:
+        worker.join()
+    return {"tokens_per_s": sum(counts) / seconds, "first_token_ms": metrics.percentile(first, 50)}
+
+
+def main() -> None:
+    options = common.parser(__doc__)
+    options.add_argument("--model", help="folder of a causal language model")
+    options.add_argument("--shape", choices=SHAPES, default="small", help="of the model that is made without --model")
+    options.add_argument("--threads", type=int, default=0, help="of each engine on a CPU; as many as usual if 0")
+    options.add_argument("--tokens", type=int, default=64, help="of each text")
+    options.add_argument("--texts", type=int, default=64, help="written by all connections together")
+    given = options.parse_args()
+    db = common.connect()
+    prompts = [f"{question} ({number})" for number, question in enumerate((common.questions() * 20)[: given.texts])]
+    result: dict[str, Any] = {
+        "tokens": given.tokens,
+        "texts": given.texts,
+        "threads": given.threads,
+        "sql": {},
+        "continuous_batching": {},
+    }
+    with folder(given.model, given.shape) as path:
+        few = prompts[: max(4, given.texts // 8)]  # one after the other takes long, and its speed does not change
+        result["sequential"] = generate_peer.measured(path, few, given.tokens, "sequential", 1, given.threads)
+        add = "SELECT lore.add_model(%s, 'generate', %s, %s, replace => true)"
+        db.execute(add, [ALIAS, str(path), Jsonb({"threads": given.threads})])
+        try:
+            for number in CONNECTIONS:
+                raw = generate_peer.measured(path, prompts, given.tokens, "batched", number, given.threads)
+                written(db, prompts[0], 4)
+                ours = together(number, prompts, given.tokens)
+                ours["of_sequential"] = ours["tokens_per_s"] / result["sequential"]["tokens_per_s"]
+                ours["of_continuous_batching"] = ours["tokens_per_s"] / raw["tokens_per_s"]
+                result["sql"][str(number)], result["continuous_batching"][str(number)] = ours, raw
+        finally:
+            db.execute("SELECT lore.drop_model(%s, if_exists => true)", [ALIAS])
+    names = ("tokens_per_s", "first_token_ms")
+    rows = [["sequential generate", *(result["sequential"][name] for name in names), "", ""]]
+    for number in map(str, CONNECTIONS):
+        raw, ours = result["continuous_batching"][number], result["sql"][number]
+        rows.append([f"continuous batching, {number} requests", *(raw[name] for name in names), "", ""])
+        shares = (ours["of_sequential"], ours["of_continuous_batching"])
+        rows.append([f"lore.generate, {number} connections", *(ours[name] for name in names), *shares])
+    columns = ("", "tokens/s", "first token, ms", "of sequential", "of continuous batching")
+    common.table(f"{given.texts} texts of {given.tokens} tokens", columns, rows)
+    common.finish("generate", db, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""The chat part of the OpenAI protocol: POST /chat/completions, its stream of events, and structured output.
+
+Sources: OpenAI's API reference, and what vLLM, SGLang, llama.cpp, Ollama and `transformers serve` make of it.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ..errors import HostError
+from ..generation.request import Constraint, GenerationRequest, Usage
+from . import refusals
+from .options import RemoteOptions
+
+PATH = "/chat/completions"
+MODELS = "/models"
+WRAPPED = "answer"  # the property that a choice or a pattern is asked for in, where a server takes JSON schemas alone
+FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
+REASONS = {"function_call": "tool_calls", "tool_calls": "tool_calls", "length": "length", "max_tokens": "length"}
+
+
+def body(options: RemoteOptions, name: str, request: GenerationRequest, *, tokens: str, counted: bool) -> dict:
+    """The body of a request.
+
+    tokens   what the server calls the bound of the answer's length
+    counted  whether it is asked to tell the tokens of a stream
+    raises   HostError LO206 for a constraint that its server has no way to keep
+    """
+    found: dict[str, Any] = {"model": name, "messages": [_message(message) for message in request.messages]}
+    found |= {"stream": True, "stream_options": {"include_usage": True}} if counted else {"stream": True}
+    if request.max_tokens is not None:
+        found[tokens] = request.max_tokens
+    if request.temperature is not None:
+        found["temperature"] = request.temperature
+    if request.top_p != 1.0:
+        found["top_p"] = request.top_p
+    if request.seed is not None:
+        found["seed"] = request.seed
+    if request.stop:
+        found["stop"] = list(request.stop)
+    if request.tools:
+        found["tools"] = list(request.tools)
+    if request.constraint:
+        found |= _structured(options.structured, request.constraint)
+        if options.structured == "none":
+            found["messages"] = _told(found["messages"], request.constraint)
+    return found
+
+
+def _message(message: Mapping) -> dict:
+    if not message.get("tool_calls"):
+        return dict(message)
+    calls = [
+        {
+            "id": call.get("id") or f"call_{number}",
+            "type": "function",
+            "function": {"name": call["name"], "arguments": orjson.dumps(call["arguments"]).decode()},
+        }
+        for number, call in enumerate(message["tool_calls"])
+    ]
+    return {**message, "tool_calls": calls}
+
+
+def _structured(way: str, constraint: Constraint) -> dict:
+    """What a server of this kind takes to keep a constraint."""
+    kind, value = constraint.kind, constraint.value
+    if way == "none":
+        return {}
+    if way == "vllm" and kind != "schema":
+        return {"structured_outputs": {{"choices": "choice"}.get(kind, kind): value}}
+    if way == "sglang" and kind != "schema":
+        pattern = "|".join(map(re.escape, value)) if kind == "choices" else value  # type: ignore[call-overload]
+        return {"ebnf": value} if kind == "grammar" else {"regex": f"({pattern})"}
+    if kind == "grammar":
+        if way == "llama.cpp":
+            return {"grammar": value}
+        raise refusals.unable("a grammar", 'A server that can is told apart by {"structured": "vllm"}.')
+    if kind == "schema" and not isinstance(value, dict):
+        return {"response_format": {"type": "json_object"}}
+    schema = value if kind == "schema" else _wrapping(constraint)
+    about = {"name": WRAPPED, "schema": schema, "strict": _is_strict(schema)}
+    return {"response_format": {"type": "json_schema", "json_schema": about}}
+
+
+def _wrapping(constraint: Constraint) -> dict:
+    """The schema of an object whose one property keeps a constraint that is no schema."""
+    inner: dict[str, Any] = {"type": "string"}
+    inner |= {"enum": constraint.value} if constraint.kind == "choices" else {"pattern": f"^(?:{constraint.value})$"}
+    return {"type": "object", "properties": {WRAPPED: inner}, "required": [WRAPPED], "additionalProperties": False}
+
+
+def _is_strict(schema: object) -> bool:
+    """Whether a schema is of the kind that OpenAI enforces: objects without further and without optional properties."""
+    if isinstance(schema, list):
+        return all(map(_is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    if isinstance(names := schema.get("properties"), dict):
+        required = schema.get("required")
+        if schema.get("additionalProperties") is not False or not isinstance(required, list):
+            return False
+        if set(names) != set(map(str, required)):
+            return False
+    return all(map(_is_strict, schema.values()))
+
+
+def _told(messages: list[dict], constraint: Constraint) -> list[dict]:
+    """The messages with the constraint in words, for a server that takes none."""
+    what = {
+        "schema": "Answer with JSON alone, which follows this JSON schema:",
+        "choices": "Answer with one of these texts alone, given as a JSON array:",
+        "regex": "Answer with a text alone that this regular expression matches as a whole:",
+        "grammar": "Answer with a text alone that this grammar derives:",
+    }[constraint.kind]
+    value = constraint.value
+    said = f"{what}\n{value if isinstance(value, str) else orjson.dumps(value).decode()}"
+    if messages[0]["role"] == "system":
+        return [{**messages[0], "content": f"{messages[0]['content']}\n\n{said}"}, *messages[1:]]
+    return [{"role": "system", "content": said}, *messages]
+
+
+def unwrapped(options: RemoteOptions, constraint: Constraint, text: str) -> str:
+    """The text that a constraint is about: out of the object that it was asked for in, and of a fence."""
+    if options.structured == "none":
+        return match[1] if (match := FENCE.fullmatch(text)) else text.strip()
+    way = _structured(options.structured, constraint)
+    if constraint.kind == "schema" or "response_format" not in way:
+        return text
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    inner = found.get(WRAPPED) if isinstance(found, dict) else None
+    return inner if isinstance(inner, str) else text
+
+
+class Reader:
+    """What the events of one answer add up to."""
+
+    def __init__(self) -> None:
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.tokens = 0  # counted here: of most servers each event holds one
+        self._calls: dict[int, dict] = {}
+
+    def take(self, event: object) -> str:
+        """The text of an event; raises HostError for one that tells of an error, or cannot be used."""
+        if not isinstance(event, dict):
+            raise refusals.garbled("holds an event that is no object")
+        if event.get("error"):
+            raise _told_error(event)
+        if isinstance(usage := event.get("usage"), dict):
+            self.usage = _usage(usage) or self.usage
+        choices = event.get("choices")
+        if not isinstance(choices, list) or not choices:  # the last event of some holds the usage alone
+            return ""
+        choice = choices[0]
+        if not isinstance(choice, dict):
+            raise refusals.garbled("holds a choice that is no object")
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str):
+            self.finish_reason = REASONS.get(reason, reason if reason == "content_filter" else "stop")
+        delta = choice.get("delta") or choice.get("message") or {}
+        text, calls = delta.get("content"), delta.get("tool_calls")
+        for number, call in enumerate(calls if isinstance(calls, list) else []):
+            self._call(call, number)
+        if text is None or text == "":
+            return ""
+        if not isinstance(text, str):
+            raise refusals.garbled("holds a text that is none")
+        self.tokens += 1
+        return text
+
+    def _call(self, call: object, number: int) -> None:
+        """Add a part of a tool call to what there is of it."""
+        if not isinstance(call, dict):
+            raise refusals.garbled("holds a tool call that is no object")
+        place, function = call.get("index", number), call.get("function") or {}
+        found = self._calls.setdefault(place, {"id": None, "name": "", "arguments": ""})
+        found["id"] = found["id"] or call.get("id")
+        found["name"] += function.get("name") or ""
+        arguments = function.get("arguments") or ""
+        found["arguments"] += arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+
+    def tool_calls(self) -> list[dict]:
+        """The calls that the model asks for: [{"id", "name", "arguments"}]; raises HostError."""
+        found = []
+        for call in self._calls.values():
+            try:
+                arguments = orjson.loads(call["arguments"] or "{}")
+            except orjson.JSONDecodeError:
+                raise refusals.garbled("holds a tool call whose arguments are no JSON") from None
+            found.append({**call, "arguments": arguments})
+        return found
+
+
+def _told_error(event: Mapping) -> HostError:
+    """An error in the middle of a stream, as a refusal with the status that it tells, if any."""
+    error = event["error"]
+    status = error.get("code") if isinstance(error, dict) else None
+    if type(status) is int and 400 <= status < 500:
+        return refusals.refusal(status, orjson.dumps(event), (), None)
+    failed = refusals.refusal(500, orjson.dumps(event), (), None)
+    return refusals.BrokeOff(failed.code, failed.message, failed.hint)
+
+
+def _usage(found: Mapping) -> Usage | None:
+    prompt, completion = found.get("prompt_tokens"), found.get("completion_tokens")
+    if type(prompt) is not int or type(completion) is not int:
+        return None
+    details = found.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return Usage(prompt, completion, cached if type(cached) is int else 0)
+
+
+def window_tokens(answer: object, name: str) -> int | None:
+    """The window that GET /models tells of, as vLLM and SGLang do; None where it is not told."""
+    rows = answer.get("data") if isinstance(answer, dict) else None
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and row.get("id") == name and type(row.get("max_model_len")) is int:
+            return row["max_model_len"] if row["max_model_len"] > 0 else None
+    return None

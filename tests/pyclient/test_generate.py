@@ -1,0 +1,139 @@
+"""Texts through the client, sync and async: at once, in pieces, in a conversation, as objects."""
+
+import dataclasses
+import inspect
+import json
+import time
+from contextlib import closing
+
+import psycopg
+import pytest
+
+import pglore
+from pglore.generate import adapter
+
+SAID = [{"role": "user", "content": "hello"}]
+
+
+@pytest.fixture
+def prompt(db) -> str:
+    """A question with its source, for the extractive generator."""
+    return db.execute("SELECT lore.prompt('What reclaims space?', ARRAY['VACUUM reclaims space.'])").fetchone()[0]
+
+
+@dataclasses.dataclass
+class Invoice:
+    """What a letter is to be read into."""
+
+    number: int
+    customer: str
+
+
+def test_generate_answers_from_the_prompt(lore, prompt):
+    assert "VACUUM" in lore.generate(prompt)
+
+
+def test_many_prompts_give_their_texts_in_order(lore, writer):
+    many = lore.generate(["hello", None, "goodbye"], model=writer, max_tokens=5)
+    assert many == [lore.generate("hello", model=writer, max_tokens=5), None, many[2]] and many[2]
+
+
+def test_a_result_tells_of_the_text(lore, writer):
+    found = lore.generate_result("hello", model=writer, max_tokens=5)
+    assert isinstance(found, pglore.Generation) and str(found) == found.text == lore.generate(
+        "hello", model=writer, max_tokens=5
+    )
+    assert (found.finish_reason, found.completion_tokens, found.model) == ("length", 5, writer)
+    assert found.timings["total_ms"] > 0
+
+
+def test_a_conversation_goes_on(lore, writer):
+    assert lore.chat(SAID, model=writer, max_tokens=5).text
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+    assert lore.chat(SAID, model=writer, max_tokens=5, tools=[tool]).finish_reason == "length"
+
+
+@pytest.mark.parametrize("ask", ["generate_stream", "chat_stream"])
+def test_pieces_come_as_they_are_written(lore, writer, ask):
+    given = "hello" if ask == "generate_stream" else SAID
+    started = time.monotonic()
+    pieces, at = [], []
+    for piece in getattr(lore, ask)(given, model=writer, max_tokens=100):
+        pieces.append(piece)
+        at.append(time.monotonic() - started)
+    assert at[0] < at[-1] / 2
+    assert [piece.finish_reason for piece in pieces[:-1]] == [None] * (len(pieces) - 1)
+    assert pieces[-1].finish_reason == "length" and pieces[-1].completion_tokens == 100
+    whole = lore.generate("hello", model=writer, max_tokens=100)
+    assert "".join(piece.text for piece in pieces) == whole
+
+
+def test_a_closed_iterator_stops_the_model_and_leaves_the_connection_clean(lore, writer, idle):
+    with closing(lore.generate_stream("hello", model=writer, max_tokens=3000)) as pieces:
+        assert next(iter(pieces)).text
+    idle()
+    assert lore.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert lore.generate("hello", model=writer, max_tokens=3)
+
+
+def test_the_connection_can_be_used_between_two_pieces_and_what_is_done_there_stays(lore, writer):
+    for number, _ in enumerate(lore.generate_stream("hello", model=writer, max_tokens=5)):
+        lore.create_collection(f"c{number}")
+    assert "c0" in [collection.name for collection in lore.collections()]
+
+
+def test_an_error_of_a_stream_is_one_of_the_list(lore, writer):
+    with pytest.raises(pglore.EmptyInput):
+        list(lore.generate_stream("", model=writer))
+    with pytest.raises(pglore.UnknownModel):
+        list(lore.generate_stream("a", model="none"))
+    with pytest.raises(pglore.BadSchema):
+        lore.generate("a", model=writer, schema={"type": "nonsense"})
+    with pytest.raises(pglore.UnknownEngine) as caught:
+        lore.generate("a", choices=["yes", "no"])
+    assert "add_model" in caught.value.hint
+    assert lore.generate("hello", model=writer, max_tokens=3)
+
+
+def test_what_a_class_asks_for_is_a_schema_and_what_comes_back_an_object(monkeypatch, dsn):
+    asked = []
+
+    class Stub(pglore.Client):
+        def _rows(self, statement):
+            asked.append(statement)
+            return [{**dict.fromkeys(pglore.Generation.__match_args__), "parsed": {"number": 7, "customer": "Ann"}}]
+
+    assert Stub(None).generate_as(Invoice, "Read this.", model="m") == Invoice(7, "Ann")
+    sent = json.loads(json.dumps(asked[0][1][-1].obj))
+    assert sent == adapter(Invoice).json_schema() and sent["required"] == ["number", "customer"]
+
+
+def test_an_answer_that_is_no_object_is_said_to_be_none(lore, writer):
+    with pytest.raises(pglore.BadArgument) as caught:
+        lore.generate_as(Invoice, "Read this.", model=writer, max_tokens=3)
+    assert "max_tokens" in caught.value.hint
+
+
+OPTIONS = [
+    ("generate", pglore.PromptOptions),
+    ("generate_result", pglore.PromptOptions),
+    ("generate_stream", pglore.PromptOptions),
+    ("chat", pglore.ChatOptions),
+    ("chat_stream", pglore.ChatOptions),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS)
+def test_a_method_takes_the_arguments_of_its_function(db, name, options):
+    [given] = db.execute(
+        "SELECT proargnames[:pronargs] FROM pg_proc WHERE pronamespace = 'lore'::regnamespace AND proname = %s "
+        "AND proargtypes[0] IN ('text'::regtype, 'jsonb'::regtype)",
+        [name],
+    ).fetchone()
+    method = set(inspect.signature(getattr(pglore.Client, name)).parameters) - {"self", "options"}
+    assert method | options.__optional_keys__ == set(given)
+
+
+def test_a_generation_has_the_columns_of_its_type(db):
+    columns = [column.name for column in db.execute("SELECT * FROM lore.generate_result(NULL)").description]
+    assert [field.name for field in dataclasses.fields(pglore.Generation)] == columns

@@ -1,0 +1,120 @@
+"""A language model that runs here, from SQL: texts that keep to schemas, streams and cancels beside others' work."""
+
+import json
+import os
+import statistics
+import threading
+import time
+
+import psycopg
+import pytest
+
+from ..modelhost import language
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"n": {"type": "integer", "minimum": 0, "maximum": 99}, "ok": {"type": "boolean"}},
+    "required": ["n", "ok"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def folder(data_directory):
+    """A tiny untrained model where the server's account can read it."""
+    made = language.make(data_directory / "pglore" / f"tiny-{os.getpid()}")
+    owner = data_directory.stat()
+    for path in (made, *made.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    yield made
+    for path in made.iterdir():
+        path.unlink()
+    made.rmdir()
+
+
+@pytest.fixture
+def tiny(db, folder):
+    """Its alias."""
+    db.execute("SELECT lore.add_model('tiny', 'generate', %s, replace => true)", [str(folder)])
+    yield "tiny"
+    with psycopg.connect(db.info.dsn, autocommit=True) as owner:
+        owner.execute("SELECT lore.drop_model('tiny', if_exists => true)")
+
+
+def one(db, statement, *parameters):
+    return db.execute(statement, parameters).fetchone()[0]
+
+
+def test_a_schema_choices_and_a_pattern_are_kept(db, tiny):
+    parsed = one(db, "SELECT parsed FROM lore.generate_result('a', model => 'tiny', schema => %s)", json.dumps(SCHEMA))
+    assert set(parsed) == {"n", "ok"} and 0 <= parsed["n"] <= 99 and isinstance(parsed["ok"], bool)
+    assert one(db, "SELECT lore.generate('a', model => 'tiny', choices => '{good,bad}')") in ("good", "bad")
+    assert one(db, "SELECT lore.generate('a', model => 'tiny', regex => '[ab]{3}') ~ '^[ab]{3}$'")
+    grammar = 'start: "(" /[0-9]{2}/ ")"'
+    assert one(db, "SELECT lore.generate('a', model => 'tiny', grammar => %s) ~ '^\\([0-9]{2}\\)$'", grammar)
+
+
+def test_a_stream_under_a_schema_is_the_same_text_in_pieces(db, tiny):
+    given = "'a', model => 'tiny', schema => %s"
+    rows = db.execute(f"SELECT text, parsed FROM lore.generate_stream({given})", [json.dumps(SCHEMA)]).fetchall()
+    assert json.loads("".join(text for text, _ in rows)) == rows[-1][1]
+    assert rows[-1][1] == one(db, f"SELECT parsed FROM lore.generate_result({given})", json.dumps(SCHEMA))
+
+
+def test_a_seed_makes_a_text_repeatable(db, tiny):
+    statement = "SELECT lore.generate('a', model => 'tiny', temperature => 1, seed => %s, max_tokens => 12)"
+    assert one(db, statement, 7) == one(db, statement, 7) != one(db, statement, 8)
+    assert one(db, "SELECT lore.generate('a', model => 'tiny', temperature => NULL, max_tokens => 3)") is not None
+
+
+def test_many_prompts_are_the_texts_of_each(db, tiny):
+    prompts = [f"prompt {number}" for number in range(12)]
+    many = one(db, "SELECT lore.generate(%s::text[], model => 'tiny', max_tokens => 9)", prompts)
+    assert many == [one(db, "SELECT lore.generate(%s::text, model => 'tiny', max_tokens => 9)", p) for p in prompts]
+
+
+@pytest.mark.parametrize(
+    "arguments, code",
+    [
+        ("repeat('hello ', 3000)", "LO102"),
+        ('\'a\', schema => \'{"type": "array", "minItems": 1000000}\'', "LO105"),
+        ("'a', schema => '{\"not\": {}}'", "LO105"),
+    ],
+)
+def test_poison_is_an_error_of_the_list(fails, tiny, arguments, code):
+    assert fails(f"SELECT lore.generate({arguments}, model => 'tiny')") == code
+
+
+@pytest.mark.parametrize("call", ["generate", "generate_stream"])
+def test_a_cancel_in_mid_generation_leaves_others_texts_alone(db, tiny, connect, idle, call):
+    statement = "SELECT lore.generate('hello', model => 'tiny', max_tokens => 300)"
+    alone, texts, took = one(db, statement), [], []
+    neighbour, other = connect(), connect()
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            texts.append(one(neighbour, statement))
+
+    beside = threading.Thread(target=work)
+    beside.start()
+    for round in range(10):
+        at = []
+
+        def cancel(at=at, after=0.01 + 0.02 * round):
+            time.sleep(after)
+            at.append(time.monotonic())
+            other.cancel()
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        try:
+            other.execute(f"SELECT lore.{call}('hello', model => 'tiny', max_tokens => 400)")
+        except psycopg.errors.QueryCanceled:
+            took.append(time.monotonic() - at[0])
+        thread.join()
+    stop.set()
+    beside.join()
+    assert took and statistics.median(took) < 0.2  # 60 ms on a machine that does nothing else
+    assert set(texts) == {alone}
+    idle()
