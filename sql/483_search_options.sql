@@ -52,6 +52,9 @@ BEGIN
         PERFORM lore._raise('LO103', 'expand => ''hypothetical'' changes the vector of a query, which mode => ''keyword'' does not look at', 'Take another mode, or expand => ''queries''.');
     END IF;
     PERFORM lore._require_match(w.match);
+    IF w.mode = 'vector' AND w.match <> 'any' THEN
+        PERFORM lore._raise('LO103', format('match => ''%s'' is about words, which mode => ''vector'' does not look at', w.match), 'Take mode => ''hybrid'' or ''keyword'', and a query.');
+    END IF;
     IF w.weights IS NOT NULL THEN
         PERFORM lore._require_weights(w.weights);
     END IF;

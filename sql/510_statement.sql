@@ -31,7 +31,9 @@ BEGIN
     IF mode = 'vector' AND wanted.rerank IS NULL THEN
         RETURN lore._finished(c, lore._vector_statement(c, embedding, passes, k, wide, coalesce(wanted.per_document, 1000000000)), wanted);
     END IF;
-    IF by_vec THEN
+    IF by_vec AND wanted.match IN ('all', 'phrase', 'prefix') THEN  -- what does not match is no candidate, however near
+        parts := parts || format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding\n)', embedding);
+    ELSIF by_vec THEN
         parts := parts || lore._vector_arm(c, embedding, passes, wide, CASE WHEN whole THEN format(', c.document_id, c.ordinal, %s AS text', words) ELSE '' END);
     END IF;
     IF by_key THEN
@@ -53,7 +55,7 @@ BEGIN
             lore._normalised('s.vector_score'), lore._normalised('s.keyword_score')) ELSE '' END,
         CASE WHEN by_vec THEN lore._similarity(c.metric, 'c.distance') ELSE 'NULL::double precision' END,
         CASE mode WHEN 'vector' THEN 'NULL::double precision' WHEN 'keyword' THEN 'w.score' ELSE 'coalesce(w.score, 0)' END,
-        lore._candidates(c, mode, words),
+        lore._candidates(c, mode, wanted.match, words),
         CASE WHEN by_key THEN E'\n        LEFT JOIN keyword_arm AS w USING (id)' ELSE '' END,
         CASE WHEN c.guarded THEN format(E'\n        JOIN %s AS d ON d.id = c.document_id', c.documents) ELSE '' END);
     IF mode = 'hybrid' THEN

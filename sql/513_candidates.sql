@@ -16,6 +16,7 @@ COMMENT ON FUNCTION lore._worded_text(lore._collection) IS 'SQL expression of al
 CREATE FUNCTION lore._candidates(
     collection lore._collection,
     mode       text,
+    match      text,
     words      text                         -- SQL expression of all words of a chunk c
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -28,7 +29,7 @@ DECLARE
     near     constant text := 'SELECT id, document_id, ordinal, text, distance FROM vector_arm';  -- where the arm carries them
     read     text := format('SELECT c.id, c.document_id, c.ordinal, %s AS text, %s AS distance FROM %%s AS a JOIN %s AS c USING (id)', words, distance, c.chunks);
 BEGIN
-    IF mode = 'keyword' THEN
+    IF mode = 'keyword' OR mode = 'hybrid' AND match IN ('all', 'phrase', 'prefix') THEN
         RETURN format(read, 'keyword_arm');
     ELSIF c.searched = 'exact' THEN
         RETURN format(read, CASE mode WHEN 'vector' THEN 'vector_arm' ELSE '(SELECT id FROM vector_arm UNION SELECT id FROM keyword_arm)' END);
@@ -39,8 +40,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION lore._candidates(lore._collection, text, text) IS
+COMMENT ON FUNCTION lore._candidates(lore._collection, text, text, text) IS
     'The union of the arms as a subquery: id, document, ordinal, words and distance of each chunk.';
 
-REVOKE ALL ON FUNCTION lore._worded_text(lore._collection), lore._candidates(lore._collection, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._worded_text(lore._collection), lore._candidates(lore._collection, text, text) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._worded_text(lore._collection), lore._candidates(lore._collection, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._worded_text(lore._collection), lore._candidates(lore._collection, text, text, text) TO lore_reader;

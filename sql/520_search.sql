@@ -78,7 +78,7 @@ BEGIN
         PERFORM lore._check(found.error);
         hits := found.hits;
         EXIT WHEN cardinality(hits) >= wanted.k;
-        IF c.searched <> 'exact' AND wanted.mode <> 'keyword' THEN  -- an index can stop before k chunks have passed the filter
+        IF c.searched <> 'exact' AND wanted.mode <> 'keyword' AND wanted.match IN ('any', 'fuzzy') THEN  -- an index can stop before k chunks have passed the filter
             c.searched := 'exact';
             wide := greatest(wide, 100);
             CONTINUE;
@@ -114,7 +114,7 @@ CREATE FUNCTION lore.search(
     weights      jsonb DEFAULT NULL,        -- of the stages: {"vector": 1, "keyword": 0.5, "wording": 0.5, "rerank": 1}
     expand       text DEFAULT NULL,         -- by a language model: 'queries', other wordings, or 'hypothetical', a passage that would answer
     generator    text DEFAULT NULL,         -- alias of that model; NULL is the default generator
-    match        text DEFAULT 'any'         -- words that the keyword arm wants; or 'all', 'phrase', 'prefix', 'fuzzy'
+    match        text DEFAULT 'any'         -- of the query's words; or what every row must have of them: 'all', 'phrase', 'prefix'; or 'fuzzy'
 ) RETURNS TABLE (
     rank integer, key text, chunk_id bigint, ordinal integer, heading text, content text, span int4range, metadata jsonb,
     score double precision, vector_score double precision, keyword_score double precision, fusion_score double precision, rerank_score double precision
