@@ -42,7 +42,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- What few documents pass is far apart, and each that passes stands for many that the index gives in vain.
-    SELECT CASE WHEN kind = 'hnsw_bit' AND share < 0.25 THEN 55 * lore._default_effort(kind, rows, wide) / 100 ELSE lore._default_effort(kind, rows, wide) END
+    SELECT CASE WHEN kind = 'hnsw_bit' AND share < 0.25 THEN lore._default_effort(kind, rows, wide) / 2 ELSE lore._default_effort(kind, rows, wide) END
 $$;
 
 COMMENT ON FUNCTION lore._filtered_effort(text, bigint, integer, double precision) IS

@@ -21,7 +21,9 @@ DECLARE
     settings text;
     given    text := format(E'%s AS c\n    ORDER BY %s OPERATOR(%s.%s) (SELECT %s FROM query)', c.chunks, lore._index_key(kind, 'c.embedding', c.vector_schema, c.dimensions),
         c.vector_schema, kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions));
-    allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents, concat_ws(' AND ', passing, c.narrowed));
+    -- IS TRUE keeps a plan that does not know the filter from the index of the metadata, which it would read from end to end for a range.
+    allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents,
+        CASE WHEN c.narrowed IS NULL THEN passing ELSE format('(%s) IS TRUE AND %s', passing, c.narrowed) END);
     exact    text := format(E'SELECT c.id, %1$s AS distance%2$s\n    FROM %3$s AS c%%s\n    ORDER BY (%1$s) + 0, c.id\n    LIMIT %4$s', distance, carried, c.chunks, wide);
 BEGIN
     IF kind.kind IS NULL THEN

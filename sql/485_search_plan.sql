@@ -121,8 +121,9 @@ BEGIN
             c.searched := 'exact';
             RETURN c;
         END IF;
-        -- Where what passes is far from the query, the index gives in vain. Powers of two: each number has a plan of its own.
-        c.scanned := least(20000, 2 ^ ceil(log(2, greatest(2 * given, spared / 13)::numeric)));
+        -- Where what passes is far from the query, the index gives in vain: for half the time of an exact search. Powers of two, since
+        -- each number has a plan of its own.
+        c.scanned := least(20000, 2 ^ round(log(2, greatest(2.5 * given, spared / 26)::numeric)));
         IF c.searched = 'diskann' THEN  -- its order is only as good as the rows that are looked at together
             c.effort := least(1000, c.effort / share);
         END IF;
