@@ -1,11 +1,11 @@
 -- 405_defaults.sql: the choices that decide quality, each in one place, as measured by bench/. Needs 100_schema.
 
 CREATE FUNCTION lore._chunk_size(
-    window_tokens integer                   -- what the embedder reads at once, special tokens included
+    window_tokens integer                   -- what the embedder reads at once, special tokens included; NULL where nobody tells: 256
 ) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT greatest(window_tokens - 6, 8) $$;
+AS $$ SELECT greatest(coalesce(window_tokens, 256) - 6, 8) $$;
 
 COMMENT ON FUNCTION lore._chunk_size(integer) IS
     'Default size of a chunk in tokens: all that the embedder reads at once, less the special tokens and a small margin.';
@@ -19,7 +19,7 @@ CREATE FUNCTION lore._content_size(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN title IS NULL AND content !~ '(^|\n)#{1,6} ' THEN chunk_size ELSE least(chunk_size, greatest(window_tokens - 26, 8)) END
+    SELECT CASE WHEN title IS NULL AND content !~ '(^|\n)#{1,6} ' THEN chunk_size ELSE least(chunk_size, greatest(coalesce(window_tokens, 256) - 26, 8)) END
 $$;
 
 COMMENT ON FUNCTION lore._content_size(integer, integer, text, text) IS

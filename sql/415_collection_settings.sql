@@ -51,9 +51,10 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    window_tokens integer := (SELECT m.window_tokens FROM lore.models AS m WHERE m.alias = model AND m.task = 'embed');
+    window_tokens integer;                  -- NULL where the server of a remote model does not tell
 BEGIN
-    IF window_tokens IS NULL THEN
+    SELECT m.window_tokens INTO window_tokens FROM lore.models AS m WHERE m.alias = model AND m.task = 'embed';
+    IF NOT FOUND THEN
         PERFORM lore._raise('LO201', format('no embedder has the alias "%s"', left(model, 60)), 'SELECT alias, task FROM lore.models lists the models.');
     ELSIF size > window_tokens - 2 THEN
         PERFORM lore._raise('LO103', format('chunk_size is %s, but model "%s" reads %s tokens at once', size, model, window_tokens),

@@ -13,6 +13,7 @@ ARGUMENTS = {
     "host": ["status"],
     "index": ["pages"],
     "ask": ["why?"],
+    "generate": ["why?"],
     "search": ["why"],
     "drop": ["pages", "--yes"],
     "ingest": ["."],

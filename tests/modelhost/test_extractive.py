@@ -104,7 +104,8 @@ def test_a_prompt_of_any_other_form_is_answered_from_its_text(link):
 
 def test_asking_twice_gives_the_same(link):
     text = ask("What is needed to vacuum?", VACUUM, BACKUP)
-    assert link.call("generate", prompt=text) == link.call("generate", prompt=text)
+    first, second = ({**link.call("generate", prompt=text), "timings": None} for _ in range(2))
+    assert first == second
 
 
 def test_a_prompt_is_split_into_question_and_sources():

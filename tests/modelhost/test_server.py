@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from .conftest import Running
+from .conftest import Running, start
 
 LONG = "a sentence of a long text that takes a while to read. " * 40
 
@@ -104,10 +104,14 @@ def test_a_document_may_come_as_the_body(link):
     assert header == {"id": 1} and json.loads(body)["title"] == "Title"
 
 
-def test_neither_torch_nor_transformers_is_in_the_host(running: Running):
+def test_neither_torch_nor_transformers_is_in_a_host_that_embeds(tmp_path, cache):
     """Importing them takes seconds and hundreds of megabytes: conversion has a process of its own."""
-    with open(f"/proc/{running.pid}/maps", encoding="utf-8") as file:
+    host = start(tmp_path, cache)
+    host.connect().call("embed", texts=["a text"])
+    with open(f"/proc/{host.pid}/maps", encoding="utf-8") as file:
         assert "libtorch" not in file.read()
+    host.process.terminate()
+    host.process.wait(30)
 
 
 def test_the_log_is_json_lines_and_holds_no_text_of_users(running: Running, link):

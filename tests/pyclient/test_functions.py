@@ -9,6 +9,7 @@ import pytest
 
 import pglore
 from pglore.call import vector
+from pglore.search import SearchOptions
 
 
 def test_embed_gives_the_vector_that_sql_gives(lore, db):
@@ -146,7 +147,10 @@ def test_a_method_takes_the_arguments_of_its_function_with_the_same_defaults(db,
     expected = {name: None if default is None else default.split("::")[0].strip("'") for name, default in rows}
     given = inspect.signature(getattr(kind, method)).parameters
     optional = {name: one.default for name, one in given.items() if one.default is not inspect.Parameter.empty}
-    assert set(given) - {"self", "name"} == set(expected) - {"collection"}
+    names = set(given) - {"self", "name"}
+    if "options" in names:  # those of a search
+        names = names - {"options"} | set(SearchOptions.__annotations__)
+    assert names == set(expected) - {"collection"}
     for name, default in optional.items():
         default = "{}" if default == () else default
         assert str(default).lower().replace("none", "null") == (expected[name] or "").lower(), name

@@ -119,6 +119,7 @@ def test_a_remote_reranker_ranks(db, add, minilm, protocol, path):
 
 def test_a_collection_may_have_a_remote_embedder(db, far):
     db.execute("SELECT lore.create_collection('manual', model => 'far')")
+    assert one(db, "SELECT chunk_size FROM lore_data.collections") >= 100  # though its server tells no window
     db.execute("SELECT lore.add('manual', 'vacuum', 'VACUUM reclaims the space of dead rows.')")
     db.execute("SELECT lore.add('manual', 'cats', 'Cats purr when they are content.')")
     found = db.execute("SELECT key FROM lore.search('manual', 'How do I get disk space back?', k => 1)").fetchone()
