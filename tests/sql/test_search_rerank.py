@@ -10,6 +10,13 @@ import pytest
 from .conftest import TEXTS
 from .test_registry import MODEL, models  # noqa: F401  a fixture
 
+
+@pytest.fixture
+def keyword():
+    """One kind of keyword index: which of them makes no difference here."""
+    return "tsvector"
+
+
 QUERY = "which command reclaims storage"
 
 
