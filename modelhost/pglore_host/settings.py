@@ -102,5 +102,5 @@ def quiet_environment() -> None:
         TOKENIZERS_PARALLELISM="false",
     )
     # The cores are the database's too: torch's threads that wait for each other by spinning, as is usual, made a text
-    # take ten times as long on a busy machine.
+    # take some seven times as long on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -91,7 +91,7 @@ class AsyncSearch(AsyncSession):
         weights       of the stages: {"vector": 1, "keyword": 0.5, "wording": 0.5, "rerank": 1}
         expand        by a language model: 'queries', other wordings, or 'hypothetical', a passage that would answer
         generator     alias of that model
-        match         words that the keyword arm wants: 'any', 'all', 'phrase', 'prefix' or 'fuzzy'
+        match         what every chunk has of the words: 'all', 'phrase' or 'prefix'; or 'any', or 'fuzzy'
         raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, UnknownModel,
                       UnknownEngine, HostBusy
         """
@@ -152,7 +152,7 @@ class Search(Session):
         weights       of the stages: {"vector": 1, "keyword": 0.5, "wording": 0.5, "rerank": 1}
         expand        by a language model: 'queries', other wordings, or 'hypothetical', a passage that would answer
         generator     alias of that model
-        match         words that the keyword arm wants: 'any', 'all', 'phrase', 'prefix' or 'fuzzy'
+        match         what every chunk has of the words: 'all', 'phrase' or 'prefix'; or 'any', or 'fuzzy'
         raises        UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, UnknownModel,
                       UnknownEngine, HostBusy
         """
