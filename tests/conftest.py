@@ -1,7 +1,8 @@
 """Fixtures that every test shares: databases with pglore on the test server, roles, the model host, outside data.
 
-The server is the one named by PGLORE_TEST_DSN (`make test` makes one for each run), else PGLORE_DSN or the local server
-of `make up`, on which the tests use databases of their own. Every test gets a fresh copy of a template database.
+The server is the one named by PGLORE_TEST_DSN (`make test` makes one for each of its processes, and names each in a
+line), else PGLORE_DSN or the local server of `make up`, on which the tests use databases of their own. Every test gets
+a fresh copy of a template database.
 """
 
 import json
@@ -38,8 +39,9 @@ class Server(NoopExecutor):
 @pytest.fixture(scope="session")
 def server() -> NoopExecutor:
     """Where the server under test listens."""
-    dsn = os.environ.get("PGLORE_TEST_DSN")
-    if not dsn:
+    if dsns := os.environ.get("PGLORE_TEST_DSN", "").splitlines():
+        dsn = dsns[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])]
+    else:
         up = subprocess.run([ROOT / "dev" / "up.sh"], stdout=subprocess.PIPE, text=True, check=True)
         dsn = up.stdout.splitlines()[-1]
     found = conninfo_to_dict(dsn)
