@@ -1,138 +1,102 @@
--- 540_ask.sql: an answer with its sources: context, prompt, generate, citations numbered anew. Needs 340_generate, 345_prompt, 530_context.
+-- 540_ask.sql: an answer with its sources. Needs 340_generate, 538_question.
 
-CREATE FUNCTION lore._citations(
-    generated jsonb,                        -- of lore._generate
+CREATE TYPE lore.answer AS (answer text, sources jsonb, usage jsonb, timings jsonb, finish_reason text);
+
+COMMENT ON TYPE lore.answer IS 'A row of lore.ask; or a piece of an answer, of which the last alone has more than its text.';
+
+CREATE FUNCTION lore._sources(
+    citations jsonb,                        -- [{"n", "source", "quote", "start", "end"}]
     passages  lore._passage[]
-) RETURNS TABLE (n integer, source integer, quote text, quote_start integer)
+) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- What the generator quotes, or, where it quotes nothing, the passages that its text refers to as [number], whole. A quote is
-    -- looked for in its passage where it does not stand at the place given; one that is not there is no citation.
-    WITH given AS (
-        SELECT (c.citation ->> 'source')::integer AS source, c.citation ->> 'quote' AS quote, (c.citation ->> 'start')::integer AS start, c.ordinal
-        FROM jsonb_array_elements(generated -> 'citations') WITH ORDINALITY AS c(citation, ordinal)
-        UNION ALL
-        SELECT m.found[1]::integer, NULL, 0, m.ordinal
-        FROM regexp_matches(generated ->> 'text', '\[(\d{1,4})\]', 'g') WITH ORDINALITY AS m(found, ordinal)
-        WHERE jsonb_array_length(coalesce(generated -> 'citations', '[]')) = 0 AND generated ->> 'finish_reason' <> 'no_answer'
-    ), placed AS (
-        SELECT DISTINCT ON (p.source, q.quote) p.source, q.quote, g.ordinal,
-               CASE WHEN substr(p.content, g.start + 1, length(q.quote)) = q.quote THEN g.start ELSE strpos(p.content, q.quote) - 1 END AS start
-        FROM given AS g JOIN unnest(passages) AS p USING (source), LATERAL (SELECT coalesce(g.quote, p.content) AS quote) AS q
-        WHERE strpos(p.content, q.quote) > 0
-        ORDER BY p.source, q.quote, g.ordinal
-    )
-    SELECT row_number() OVER (ORDER BY p.ordinal)::integer, p.source, p.quote, p.start FROM placed AS p
+    -- A quote that does not stand in its passage where it is said to is no citation.
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'n', c.n, 'key', p.key, 'chunk_id', p.chunk_id, 'heading', p.heading, 'metadata', p.metadata,
+               'span', jsonb_build_array(lower(p.span), upper(p.span)), 'quote', c.quote,
+               'quote_span', jsonb_build_array(lower(p.span) + c.start, lower(p.span) + c.start + length(c.quote)),
+               'scores', jsonb_build_object('vector', p.vector_score, 'keyword', p.keyword_score, 'fusion', p.fusion_score, 'rerank', p.rerank_score))
+           ORDER BY c.n), '[]')
+    FROM jsonb_to_recordset(citations) AS c(n integer, source integer, quote text, start integer)
+    JOIN unnest(passages) AS p ON p.source = c.source AND substr(p.content, c.start + 1, length(c.quote)) = c.quote
 $$;
 
-COMMENT ON FUNCTION lore._citations(jsonb, lore._passage[]) IS
-    'The citations of an answer, numbered in the order in which they appear, with where each quote starts in its passage.';
+COMMENT ON FUNCTION lore._sources(jsonb, lore._passage[]) IS 'The sources of an answer: what stands behind each of its citations.';
 
-CREATE FUNCTION lore._renumbered(
-    generated jsonb,
-    passages  lore._passage[]
-) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION lore._answered(
+    result jsonb,                           -- of the model host's operation answer
+    asked  lore._asked
+) RETURNS lore.answer
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    answer text := generated ->> 'text';
-    rest   text := answer;
-    done   text := '';
-    mark   text;
-    said   text;
-    place  integer;
-    c      record;
+    a     lore.answer;
+    given integer[] := ARRAY(SELECT g.n::integer FROM jsonb_array_elements_text(result -> 'given') AS g(n));
+    marks timestamptz[] := (asked).marks || clock_timestamp();
 BEGIN
-    -- Each citation takes the next mark [source] of its own.
-    FOR c IN SELECT g.citation, n.n
-        FROM jsonb_array_elements(generated -> 'citations') WITH ORDINALITY AS g(citation, ordinal)
-        LEFT JOIN lore._citations(generated, passages) AS n ON n.source = (g.citation ->> 'source')::integer AND n.quote = g.citation ->> 'quote'
-        ORDER BY g.ordinal LOOP
-        mark := format('[%s]', c.citation ->> 'source');
-        CONTINUE WHEN strpos(rest, mark) = 0;
-        -- Behind the statement, whose words may hold such a mark themselves.
-        said := coalesce(c.citation ->> 'text', c.citation ->> 'quote');
-        place := CASE WHEN strpos(rest, said || ' ' || mark) > 0 THEN strpos(rest, said || ' ' || mark) + length(said) + 1
-                      WHEN strpos(rest, said || mark) > 0 THEN strpos(rest, said || mark) + length(said)
-                      ELSE strpos(rest, mark) END;
-        done := done || left(rest, place - 1) || CASE WHEN c.n IS NOT NULL THEN format('[%s]', c.n) ELSE '' END;
-        rest := substr(rest, place + length(mark));
-    END LOOP;
-    IF jsonb_array_length(coalesce(generated -> 'citations', '[]')) = 0 THEN
-        FOR c IN SELECT n.source, n.n FROM lore._citations(generated, passages) AS n LOOP
-            rest := replace(rest, format('[%s]', c.source), format('[%s%s]', chr(1), c.n));  -- chr(1): not to be taken for an old number
-        END LOOP;
-        rest := replace(rest, chr(1), '');
+    a.answer := result ->> 'text';
+    a.finish_reason := result ->> 'finish_reason';
+    a.sources := lore._sources(result -> 'citations', (asked).passages);
+    a.usage := jsonb_build_object('passages', cardinality(given),
+        'context_tokens', (SELECT coalesce(sum(p.tokens), 0) FROM unnest((asked).passages) AS p WHERE p.source = ANY (given)),
+        'prompt_tokens', 0, 'completion_tokens', 0, 'model', result -> 'model', 'template', CASE WHEN (result ->> 'templated')::boolean THEN (asked).template END,
+        'foreign_citations', coalesce(result -> 'foreign_marks', '0'), 'history_messages', coalesce(result -> 'history_messages', '0'),
+        'searched', (asked).arguments -> 'searched') || coalesce(result -> 'usage', '{}');
+    a.timings := (SELECT jsonb_object_agg(t.stage, round((1000 * extract(epoch FROM t.until - t.since))::numeric, 3))
+                  FROM (VALUES ('standalone', marks[1], marks[2]), ('embed', marks[2], marks[3]), ('search', marks[3], marks[4]),
+                               ('generate', marks[4], marks[5]), ('total', marks[1], marks[5])) AS t(stage, since, until)
+                  WHERE t.stage <> 'standalone' OR jsonb_typeof((asked).arguments -> 'history') = 'array');
+    IF (a.usage ->> 'foreign_citations')::integer > 0 THEN
+        RAISE NOTICE 'the generator cited % sources that it was not given: these marks were taken out', a.usage ->> 'foreign_citations'
+            USING HINT = 'Read such an answer with care. A model that runs in the host can cite none but the given ones.';
     END IF;
-    RETURN done || rest;
+    RETURN a;
 END
 $$;
 
-COMMENT ON FUNCTION lore._renumbered(jsonb, lore._passage[]) IS
-    'The text of an answer with its citations numbered from 1 in the order in which they appear.';
+COMMENT ON FUNCTION lore._answered(jsonb, lore._asked) IS
+    'An answer of the model host as a row. A NOTICE tells of citations of sources that were not given.';
 
 CREATE FUNCTION lore.ask(
     collection text,
     question   text,
     k          integer DEFAULT 8,           -- most passages that the generator reads
     model      text DEFAULT NULL,           -- alias of a generator; NULL is the default one
-    mode       text DEFAULT 'hybrid',
-    filter     jsonb DEFAULT NULL,
-    rerank     text DEFAULT NULL,
-    max_tokens integer DEFAULT 2000         -- of what the generator reads
-) RETURNS TABLE (answer text, sources jsonb, usage jsonb, timings jsonb)
+    mode       text DEFAULT 'hybrid',       -- as in lore.search
+    filter     jsonb DEFAULT NULL,          -- likewise
+    rerank     text DEFAULT NULL,           -- likewise
+    max_tokens integer DEFAULT 2000,        -- of the passages that the generator reads; NULL is what its window leaves
+    fusion     text DEFAULT 'score',        -- as in lore.search
+    diversity  double precision DEFAULT NULL,  -- likewise
+    weights    jsonb DEFAULT NULL,          -- likewise
+    expand     text DEFAULT NULL,           -- likewise
+    generator  text DEFAULT NULL,           -- that expands; NULL is the one that answers
+    match      text DEFAULT 'any',          -- as in lore.search
+    history    jsonb DEFAULT NULL,          -- [{"role": "user" | "assistant", "content": "..."}], oldest first
+    language   text DEFAULT NULL,           -- of the answer, a name or a code; NULL is the question's
+    template   text DEFAULT NULL            -- name or name@version; NULL is the one called default
+) RETURNS TABLE (answer text, sources jsonb, usage jsonb, timings jsonb, finish_reason text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000000 ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
-    c         lore._collection := lore._open_to_read($1);
-    made      lore._vectors;
-    passages  lore._passage[];
-    generated jsonb;
-    marks     timestamptz[] := ARRAY[clock_timestamp()];
+    asked lore._asked;
 BEGIN
-    IF $2 IS NULL THEN
-        RETURN;
+    IF $2 IS NOT NULL THEN
+        asked := lore._asked($1, $2, $4, $8, lore._read_options($3, $5, $6, $7, $9, $10, $11, $12, $13, $14), $15, $16, $17);
+        RETURN QUERY SELECT a.* FROM lore._answered(lore._generated('answer', asked.arguments), asked) AS a;
     END IF;
-    PERFORM lore._require_search($2, ROW($3, $5, $6, $7, 100, 1, 'score', NULL, 0, NULL, NULL, NULL, 'any', NULL)::lore._search_options);
-    IF $5 <> 'keyword' THEN
-        made.vectors := ARRAY[lore.embed($2, c.model, 'query')];
-    END IF;
-    marks := marks || clock_timestamp();
-    passages := lore._context(c, $2, made.vectors[1], $3, $8, $5, $6, $7);
-    marks := marks || clock_timestamp();
-    IF passages = '{}' THEN
-        answer := format('Nothing found in collection "%s" for this question.', c.name);
-        sources := '[]';
-    ELSE
-        generated := lore._generate(lore.prompt($2, (SELECT array_agg(p.content ORDER BY p.source) FROM unnest(passages) AS p)), $4);
-        answer := lore._renumbered(generated, passages);
-        SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'n', n.n, 'key', p.key, 'chunk_id', p.chunk_id, 'heading', p.heading, 'metadata', p.metadata,
-                   'span', jsonb_build_array(lower(p.span), upper(p.span)), 'quote', n.quote,
-                   'quote_span', jsonb_build_array(lower(p.span) + n.quote_start, lower(p.span) + n.quote_start + length(n.quote)),
-                   'scores', jsonb_build_object('vector', p.vector_score, 'keyword', p.keyword_score, 'fusion', p.fusion_score, 'rerank', p.rerank_score))
-               ORDER BY n.n), '[]') INTO sources
-        FROM lore._citations(generated, passages) AS n JOIN unnest(passages) AS p USING (source);
-    END IF;
-    marks := marks || clock_timestamp();
-    usage := jsonb_build_object('passages', cardinality(passages),
-        'context_tokens', (SELECT coalesce(sum(p.tokens), 0) FROM unnest(passages) AS p), 'prompt_tokens', 0, 'completion_tokens', 0)
-        || coalesce(generated -> 'usage', '{}');
-    timings := (SELECT jsonb_object_agg(t.stage, round((1000 * extract(epoch FROM t.until - t.since))::numeric, 3))
-                FROM (VALUES ('embed', marks[1], marks[2]), ('search', marks[2], marks[3]), ('generate', marks[3], marks[4]),
-                             ('total', marks[1], marks[4])) AS t(stage, since, until));
-    RETURN NEXT;
 END
 $$;
 
-COMMENT ON FUNCTION lore.ask(text, text, integer, text, text, jsonb, text, integer) IS
-    'An answer from a collection, each statement followed by its citation [n]; sources: document key, chunk, spans in characters from 0, quoted text, every stage''s score; usage: tokens; timings: milliseconds. Where nothing is found the answer says so. NULL question gives no row. Raises what lore.search raises, LO201 unknown generator.';
+COMMENT ON FUNCTION lore.ask(text, text, integer, text, text, jsonb, text, integer, text, double precision, jsonb, text, text, text, jsonb, text, text) IS
+    'An answer from a collection, each statement followed by its citation [n]; sources: document key, chunk, spans in characters from 0, quoted text, every stage''s score; usage: tokens; timings: milliseconds; finish_reason: stop, length, or no_answer where the sources do not hold the answer. A question of a conversation is searched as it stands alone. NULL question gives no row. Raises what lore.search raises, LO103 bad history, language or template, LO201 unknown generator, and what lore.generate raises.';
 
-REVOKE ALL ON FUNCTION lore._citations(jsonb, lore._passage[]), lore._renumbered(jsonb, lore._passage[]),
-    lore.ask(text, text, integer, text, text, jsonb, text, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._citations(jsonb, lore._passage[]), lore._renumbered(jsonb, lore._passage[]),
-    lore.ask(text, text, integer, text, text, jsonb, text, integer) TO lore_reader;
+REVOKE ALL ON TYPE lore.answer FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore._sources(jsonb, lore._passage[]), lore._answered(jsonb, lore._asked),
+    lore.ask(text, text, integer, text, text, jsonb, text, integer, text, double precision, jsonb, text, text, text, jsonb, text, text) FROM PUBLIC;
+GRANT USAGE ON TYPE lore.answer TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._sources(jsonb, lore._passage[]), lore._answered(jsonb, lore._asked),
+    lore.ask(text, text, integer, text, text, jsonb, text, integer, text, double precision, jsonb, text, text, text, jsonb, text, text) TO lore_reader;

@@ -15,7 +15,7 @@ from .failure import Failure, HostGone
 from .trace import traceparent
 from .waits import wait
 
-OPS = ("generate_stream", "chat_stream")
+OPS = ("generate_stream", "chat_stream", "answer_stream")
 REPORT = "Please report it, with the server's log."
 
 

@@ -1,11 +1,12 @@
 """The extractive generator at work: its plan, the embedder's view of the passages, its answer."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
 
-from . import errors, extractive
+from . import errors, extractive, prompt
 from .entry import Use
 from .errors import HostError
 from .generation.request import GenerationRequest
@@ -24,15 +25,27 @@ async def answer(use: Use, request: GenerationRequest) -> dict:
     if request.constraint or request.tools or request.stop:
         why = f'the model "{use.entry.alias}" quotes its sources and writes nothing itself: it cannot keep to {asked}'
         raise HostError(errors.UNKNOWN_ENGINE, why, HINT)
-    prompt = request.messages[-1]["content"]
-    plan = await asyncio.to_thread(extractive.plan, prompt)
+    text = request.messages[-1]["content"]
+    plan = await asyncio.to_thread(extractive.plan, text)
+    return await _found(use, plan, [text], request.max_tokens)
+
+
+async def quoted(use: Use, question: str, texts: Sequence[str]) -> dict:
+    """An answer to a question from texts, which its citations number from 1."""
+    sources = [prompt.Source(number, text) for number, text in enumerate(texts, 1)]
+    plan = await asyncio.to_thread(extractive.plan_of, question, sources)
+    return await _found(use, plan, [question, *texts], None)
+
+
+async def _found(use: Use, plan: extractive.Plan, read: Sequence[str], max_tokens: int | None) -> dict:
+    """read: the texts that count as the prompt."""
     states = await _states(use.model, plan.units)
-    found = await asyncio.to_thread(extractive.finish, plan, states, max_tokens=request.max_tokens)
-    counts = await use.model.encode([prompt, found.text])
+    found = await asyncio.to_thread(extractive.finish, plan, states, max_tokens=max_tokens)
+    counts = await use.model.encode([*read, found.text])
     return {
         "text": found.text,
         "citations": [asdict(citation) for citation in found.citations],
-        "usage": {"prompt_tokens": len(counts[0]), "completion_tokens": len(counts[1])},
+        "usage": {"prompt_tokens": sum(map(len, counts[:-1])), "completion_tokens": len(counts[-1])},
         "finish_reason": found.finish_reason,
         "reason": found.reason,
     }

@@ -56,7 +56,11 @@ class Generated:
 
 def plan(text: str) -> Plan:
     """What has to be embedded to answer a prompt: the question and the passages that share most with it."""
-    question, sources = prompt.split(text)
+    return plan_of(*prompt.split(text))
+
+
+def plan_of(question: str, sources: list[prompt.Source]) -> Plan:
+    """The same of a question and its sources."""
     found = [passage for number, source in enumerate(sources) for passage in passages(source.text, number)]
     if not found or not question:
         return Plan(question, sources, [], [])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .frames import Request
     from .tracing import Tracing
 
-GENERATE = ("generate", "generate_many", "generate_stream", "chat", "chat_stream")
+GENERATE = ("generate", "generate_many", "generate_stream", "chat", "chat_stream", "answer", "answer_stream", "standalone")
 TASKS = {"embed": "embed", "similarity": "embed", "rerank": "rerank", **dict.fromkeys(GENERATE, "generate")}  # counted
 MANY = {"embed": "texts", "rerank": "documents", "generate_many": "prompts"}  # what holds the texts of a request
 LANES = ("interactive", "bulk")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from . import admin, errors, generate, prometheus, text
+from . import admin, ask, errors, generate, prometheus, text
 from .embed import embed, similarity, tokens
 from .entry import shown
 from .errors import HostError
@@ -31,11 +31,14 @@ PLAIN: dict[str, Callable] = {  # (registry, arguments) -> anything that JSON ca
     "generate": generate.generate,
     "chat": generate.generate,
     "generate_many": generate.generate_many,
+    "answer": ask.answer,
+    "standalone": ask.standalone,
     "chunk": text.chunk,
 }
 STREAMS: dict[str, Callable] = {  # (registry, arguments) -> iterator of (whether more comes, what JSON can hold)
     "generate_stream": generate.stream,
     "chat_stream": generate.stream,
+    "answer_stream": ask.stream,
 }
 ADMIN: dict[str, Callable] = {  # (registrar, arguments); the bridge lets none but lore_admin through
     "add_model": admin.add_model,

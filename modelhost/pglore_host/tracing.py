@@ -29,7 +29,7 @@ OPERATIONS = {
     "similarity": "embeddings",
     "rerank": "rerank",
     **dict.fromkeys(("generate", "generate_many", "generate_stream"), "text_completion"),
-    **dict.fromkeys(("chat", "chat_stream"), "chat"),
+    **dict.fromkeys(("chat", "chat_stream", "answer", "answer_stream", "standalone"), "chat"),
 }
 WITHOUT_MODEL = ("parse", "models", "status", "metrics")
 

@@ -101,12 +101,3 @@ def test_sources_cannot_close_their_own_tag(db, keyword):
     for source in sources:
         assert text[slice(*source["quote_span"])] == source["quote"]
     assert {source["key"] for source in sources} <= {"k"}
-
-
-def test_a_generator_that_only_names_its_sources_is_cited_too(db, manual):
-    passages = "lore._context(lore._open('manual'), 'reclaim', NULL, 3, 2000, 'hybrid', NULL, NULL)"
-    generated = '{"text": "One [3]. Two [1]. Three [3] and [7].", "citations": [], "finish_reason": "stop"}'
-    text = db.execute(f"SELECT lore._renumbered(%s, {passages})", [generated]).fetchone()[0]
-    assert text == "One [1]. Two [2]. Three [1] and [7]."
-    rows = db.execute(f"SELECT n, source FROM lore._citations(%s, {passages}) ORDER BY n", [generated]).fetchall()
-    assert rows == [(1, 3), (2, 1)]
