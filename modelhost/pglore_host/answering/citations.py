@@ -22,13 +22,14 @@ _NUMBER = re.compile(r"\d+")
 _BEGUN = re.compile(r".(?:[\s\d,;&^#]*|[^\]\u3011\n]{0,80})", re.DOTALL)  # what may become a mark, from its bracket on
 _OPEN = re.compile(r"[\[\u3010][^\]\u3011]*\Z")
 STATEMENT = 600  # characters before a mark that it stands for, at most
+UNCITED = 600  # characters of an answer before its first mark, at most
 
 
 def constraint(count: int) -> Constraint:
-    """What keeps a text to marks of `count` sources, at least one, or to the word for no answer."""
+    """What keeps a text to marks of `count` sources, one within UNCITED characters, or to the word for no answer."""
     mark = rf"\[(?:{'|'.join(map(str, range(1, count + 1)))})\]"
-    other = r"(?:[^\[\u3010]|\[[^\[\]\u3010\s0-9^#])"
-    return Constraint("regex", f"{SENTINEL}|{other}*{mark}(?:{other}|{mark})*")
+    other = r"(?:[^\[\u3010]|\[[^\[\]\u3010\s\d^#])"
+    return Constraint("regex", f"{SENTINEL}|{other}{{0,{UNCITED}}}{mark}(?:{other}|{mark})*")
 
 
 @dataclass(frozen=True, slots=True)
