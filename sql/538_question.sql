@@ -58,7 +58,8 @@ CREATE FUNCTION lore._asked(
     wanted     lore._search_options,
     history    jsonb,
     language   text,
-    template   text
+    template   text,
+    answer_tokens integer
 ) RETURNS lore._asked
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000000
 SET search_path = pg_catalog, pg_temp
@@ -89,19 +90,19 @@ BEGIN
     asked.collection := c.name;
     asked.template := format('%s@%s', words.name, words.version);
     asked.arguments := jsonb_build_object('question', question, 'searched', searched, 'history', history, 'language', language, 'model', model,
-        'max_tokens', max_tokens, 'system', words.system, 'prompt', words.prompt,
+        'max_tokens', max_tokens, 'answer_tokens', answer_tokens, 'system', words.system, 'prompt', words.prompt,
         'nothing', format('Nothing found in collection "%s" for this question.', c.name),
         'passages', coalesce((SELECT jsonb_agg(jsonb_build_object('content', p.content, 'tokens', p.tokens) ORDER BY p.source) FROM unnest(asked.passages) AS p), '[]'));
     RETURN asked;
 END
 $$;
 
-COMMENT ON FUNCTION lore._asked(text, text, text, integer, lore._search_options, jsonb, text, text) IS
+COMMENT ON FUNCTION lore._asked(text, text, text, integer, lore._search_options, jsonb, text, text, integer) IS
     'Searches what an answer is to be made of. Raises what lore.ask raises.';
 
 REVOKE ALL ON TYPE lore._asked FROM PUBLIC;
 REVOKE ALL ON FUNCTION lore._require_history(jsonb), lore._standalone(text, jsonb, text),
-    lore._asked(text, text, text, integer, lore._search_options, jsonb, text, text) FROM PUBLIC;
+    lore._asked(text, text, text, integer, lore._search_options, jsonb, text, text, integer) FROM PUBLIC;
 GRANT USAGE ON TYPE lore._asked TO lore_reader;
 GRANT EXECUTE ON FUNCTION lore._require_history(jsonb), lore._standalone(text, jsonb, text),
-    lore._asked(text, text, text, integer, lore._search_options, jsonb, text, text) TO lore_reader;
+    lore._asked(text, text, text, integer, lore._search_options, jsonb, text, text, integer) TO lore_reader;

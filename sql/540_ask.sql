@@ -35,6 +35,7 @@ DECLARE
     a     lore.answer;
     given integer[] := ARRAY(SELECT g.n::integer FROM jsonb_array_elements_text(result -> 'given') AS g(n));
     marks timestamptz[] := (asked).marks || clock_timestamp();
+    talk  boolean := jsonb_typeof((asked).arguments -> 'history') = 'array';
 BEGIN
     a.answer := result ->> 'text';
     a.finish_reason := result ->> 'finish_reason';
@@ -45,9 +46,9 @@ BEGIN
         'foreign_citations', coalesce(result -> 'foreign_marks', '0'), 'history_messages', coalesce(result -> 'history_messages', '0'),
         'searched', (asked).arguments -> 'searched') || coalesce(result -> 'usage', '{}');
     a.timings := (SELECT jsonb_object_agg(t.stage, round((1000 * extract(epoch FROM t.until - t.since))::numeric, 3))
-                  FROM (VALUES ('standalone', marks[1], marks[2]), ('embed', marks[2], marks[3]), ('search', marks[3], marks[4]),
+                  FROM (VALUES ('standalone', marks[1], marks[2]), ('embed', CASE WHEN talk THEN marks[2] ELSE marks[1] END, marks[3]), ('search', marks[3], marks[4]),
                                ('generate', marks[4], marks[5]), ('total', marks[1], marks[5])) AS t(stage, since, until)
-                  WHERE t.stage <> 'standalone' OR jsonb_typeof((asked).arguments -> 'history') = 'array');
+                  WHERE t.stage <> 'standalone' OR talk);
     IF (a.usage ->> 'foreign_citations')::integer > 0 THEN
         RAISE NOTICE 'the generator cited % sources that it was not given: these marks were taken out', a.usage ->> 'foreign_citations'
             USING HINT = 'Read such an answer with care. A model that runs in the host can cite none but the given ones.';
@@ -76,7 +77,8 @@ CREATE FUNCTION lore.ask(
     match      text DEFAULT 'any',          -- as in lore.search
     history    jsonb DEFAULT NULL,          -- [{"role": "user" | "assistant", "content": "..."}], oldest first
     language   text DEFAULT NULL,           -- of the answer, a name or a code; NULL is the question's
-    template   text DEFAULT NULL            -- name or name@version; NULL is the one called default
+    template   text DEFAULT NULL,           -- name or name@version; NULL is the one called default
+    answer_tokens integer DEFAULT NULL      -- of the answer, at most; NULL is 512, of a server elsewhere 1024
 ) RETURNS TABLE (answer text, sources jsonb, usage jsonb, timings jsonb, finish_reason text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000000 ROWS 1
 SET search_path = pg_catalog, pg_temp
@@ -85,18 +87,18 @@ DECLARE
     asked lore._asked;
 BEGIN
     IF $2 IS NOT NULL THEN
-        asked := lore._asked($1, $2, $4, $8, lore._read_options($3, $5, $6, $7, $9, $10, $11, $12, $13, $14), $15, $16, $17);
+        asked := lore._asked($1, $2, $4, $8, lore._read_options($3, $5, $6, $7, $9, $10, $11, $12, $13, $14), $15, $16, $17, $18);
         RETURN QUERY SELECT a.* FROM lore._answered(lore._generated('answer', asked.arguments), asked) AS a;
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION lore.ask(text, text, integer, text, text, jsonb, text, integer, text, double precision, jsonb, text, text, text, jsonb, text, text) IS
+COMMENT ON FUNCTION lore.ask(text, text, integer, text, text, jsonb, text, integer, text, double precision, jsonb, text, text, text, jsonb, text, text, integer) IS
     'An answer from a collection, each statement followed by its citation [n]; sources: document key, chunk, spans in characters from 0, quoted text, every stage''s score; usage: tokens; timings: milliseconds; finish_reason: stop, length, or no_answer where the sources do not hold the answer. A question of a conversation is searched as it stands alone. NULL question gives no row. Raises what lore.search raises, LO103 bad history, language or template, LO201 unknown generator, and what lore.generate raises.';
 
 REVOKE ALL ON TYPE lore.answer FROM PUBLIC;
 REVOKE ALL ON FUNCTION lore._sources(jsonb, lore._passage[]), lore._answered(jsonb, lore._asked),
-    lore.ask(text, text, integer, text, text, jsonb, text, integer, text, double precision, jsonb, text, text, text, jsonb, text, text) FROM PUBLIC;
+    lore.ask(text, text, integer, text, text, jsonb, text, integer, text, double precision, jsonb, text, text, text, jsonb, text, text, integer) FROM PUBLIC;
 GRANT USAGE ON TYPE lore.answer TO lore_reader;
 GRANT EXECUTE ON FUNCTION lore._sources(jsonb, lore._passage[]), lore._answered(jsonb, lore._asked),
-    lore.ask(text, text, integer, text, text, jsonb, text, integer, text, double precision, jsonb, text, text, text, jsonb, text, text) TO lore_reader;
+    lore.ask(text, text, integer, text, text, jsonb, text, integer, text, double precision, jsonb, text, text, text, jsonb, text, text, integer) TO lore_reader;

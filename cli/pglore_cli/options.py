@@ -104,8 +104,8 @@ def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def ranking(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What of lore.search only search takes: how candidates are found, fused and chosen from."""
+def reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What search and ask have in common beyond that: how candidates are fused and chosen from."""
     for option in (
         click.option(
             "--match", type=click.Choice(MATCHES), default="any", show_default=True, help="Words that must be there."
@@ -118,17 +118,25 @@ def ranking(command: Callable[..., Any]) -> Callable[..., Any]:
             "--weights", metavar="JSON", type=JsonObject(), help="Of the stages: '{\"vector\": 1, \"keyword\": 0.5}'."
         ),
         click.option(
+            "--diversity", type=click.FloatRange(0, 1), help="What a chunk loses for its likeness to those before."
+        ),
+        click.option(
+            "--fusion", type=click.Choice(FUSIONS), default="score", show_default=True, help="By scores or by ranks."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def ranking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What of lore.search only search takes."""
+    for option in (
+        click.option(
             "--vector", metavar="JSON", type=Vector(), help="Of the query: a list or @FILE, instead of QUERY."
         ),
         click.option(
             "--neighbours", type=click.IntRange(0, 100), default=0, show_default=True,
             help="Chunks before and behind each whose text is given with it.",
-        ),
-        click.option(
-            "--diversity", type=click.FloatRange(0, 1), help="What a chunk loses for its likeness to those before."
-        ),
-        click.option(
-            "--fusion", type=click.Choice(FUSIONS), default="score", show_default=True, help="By scores or by ranks."
         ),
         click.option(
             "--per-document", type=Limit(), default=1, show_default=True, help='Most hits of one document, or "all".'

@@ -10,7 +10,7 @@ import click
 import pglore
 
 from .explain import show_stages
-from .options import database, ranking, retrieval
+from .options import database, ranking, reading, retrieval
 from .output import line, print_block, print_json, stdout
 
 ALONE = ("vector", "diversity", "neighbours")  # what lore.search takes and lore.search_all does not
@@ -29,6 +29,7 @@ ALONE = ("vector", "diversity", "neighbours")  # what lore.search takes and lore
 )
 @retrieval
 @ranking
+@reading
 @click.option("-k", default=10, show_default=True, help="Most hits.")
 @click.option("--full", is_flag=True, help="Print whole chunks, not their first lines.")
 @click.option("--sql", is_flag=True, help="Print the SQL statement that does this search instead.")

@@ -1,7 +1,8 @@
 """answer and its stream: a question about given passages to an answer that cites them; standalone: a follow-up alone.
 
-A result is {"text", "finish_reason", "usage", "timings", "model"} with "citations" [{"n", "source", "quote", "start", "end"}] (source from 1, in the order in
-which the passages came), "given" (the passages that were read), "foreign_marks" and "history_messages".
+A result is {"text", "finish_reason", "usage", "timings", "model"} with "citations" [{"n", "source", "quote", "start",
+"end"}] (source from 1, in the order in which the passages came), "given" (the passages that were read),
+"foreign_marks" and "history_messages".
 """
 
 import time
@@ -37,7 +38,7 @@ async def stream(registry: Registry, given: dict) -> AsyncIterator[tuple[bool, d
 
 
 async def standalone(registry: Registry, given: dict) -> dict:
-    """A question of a conversation, made to stand alone: {"question", "by": "model", "rule" or None}; raises HostError."""
+    """{"question": one of a conversation, made to stand alone, "by": "model", "rule" or None}; raises HostError."""
     asked, history = visible(given, "question"), question.history(given.get("history"))
     if not history:
         return {"question": asked, "by": None}
@@ -63,7 +64,6 @@ async def _replies(registry: Registry, given: dict, *, whole: bool) -> AsyncIter
         generator = cast(Generator, use.model)
         packed = await packing.pack(generator, asked)
         marks = Marks([asked.passages[number].text for number in packed.given])
-        parts: list[str] = []
         wanted = writing.request(use, asked, packed, whole=whole)
         async with aclosing(writing.pieces(generator, wanted, marks)) as pieces:
             async for piece in pieces:

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from .frames import Request
     from .tracing import Tracing
 
-GENERATE = ("generate", "generate_many", "generate_stream", "chat", "chat_stream", "answer", "answer_stream", "standalone")
-TASKS = {"embed": "embed", "similarity": "embed", "rerank": "rerank", **dict.fromkeys(GENERATE, "generate")}  # counted
+GENERATE = ("generate", "generate_many", "generate_stream", "chat", "chat_stream")
+ANSWER = ("answer", "answer_stream", "standalone")
+TASKS = {  # counted
+    **{"embed": "embed", "similarity": "embed", "rerank": "rerank"},
+    **dict.fromkeys(GENERATE + ANSWER, "generate"),
+}
 MANY = {"embed": "texts", "rerank": "documents", "generate_many": "prompts"}  # what holds the texts of a request
 LANES = ("interactive", "bulk")
 TOTAL = "total"

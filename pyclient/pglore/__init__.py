@@ -11,7 +11,7 @@
 draws the tree of what they raise.
 """
 
-from .ask import Answer, Source
+from .ask import Answer, AnswerPiece, AskOptions, Source
 from .chunk import Chunk
 from .client import AsyncClient, Client
 from .collection import AsyncCollection, Change, Collection, CollectionInfo
@@ -52,6 +52,7 @@ from .parse import Parsed
 from .rerank import Ranked
 from .search import Hit
 from .search_all import HitOfAll
+from .templates import Template
 
 __version__ = "0.1.0"
 
@@ -61,6 +62,8 @@ aconnect = AsyncClient.connect
 __all__ = [
     "Added",
     "Answer",
+    "AnswerPiece",
+    "AskOptions",
     "AsyncClient",
     "AsyncCollection",
     "BadArgument",
@@ -111,6 +114,7 @@ __all__ = [
     "SetupError",
     "Source",
     "Stage",
+    "Template",
     "TryAgain",
     "UnknownCollection",
     "UnknownEngine",

@@ -20,6 +20,7 @@ from .parse import AsyncParse, Parse
 from .rerank import AsyncRerank, Rerank
 from .search_all import AsyncSearchAll, SearchAll
 from .similarity import AsyncSimilarity, Similarity
+from .templates import AsyncTemplates, Templates
 from .tokens import AsyncTokens, Tokens
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def _notice(diagnostic: Diagnostic) -> None:
 class AsyncClient(
     AsyncEmbed, AsyncTokens, AsyncSimilarity, AsyncRerank, AsyncGenerate, AsyncChunks, AsyncParse,
     AsyncModels, AsyncHost, AsyncDoctor, AsyncCollections, AsyncMaintain, AsyncSearchAll, AsyncGolden, AsyncEvaluations,
+    AsyncTemplates,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 
@@ -74,6 +76,7 @@ class AsyncClient(
 class Client(
     Embed, Tokens, Similarity, Rerank, Generate, Chunks, Parse,
     Models, Host, Doctor, Collections, Maintain, SearchAll, Golden, Evaluations,
+    Templates,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 

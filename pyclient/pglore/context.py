@@ -38,16 +38,26 @@ class AsyncContext(AsyncSession):
         query: str,
         *,
         k: int = 8,
-        max_tokens: int = 2000,
+        max_tokens: int | None = 2000,
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        weights: Mapping[str, float] | None = None,
+        expand: str | None = None,
+        generator: str | None = None,
+        match: str = "any",
     ) -> list[Passage]:
         """The best passages for a query, numbered from 1, together at most max_tokens long.
+
+        What follows max_tokens is as in search.
 
         raises  UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
         """
         options: dict[str, Any] = {"k": k, "max_tokens": max_tokens, "mode": mode, "filter": filter, "rerank": rerank}
+        options |= {"fusion": fusion, "diversity": diversity, "weights": weights, "expand": expand}
+        options |= {"generator": generator, "match": match}
         statement = call("lore.context", collection=self.name, query=query, **options)
         return [build(Passage, row) for row in await self._rows(statement)]
 
@@ -63,15 +73,25 @@ class Context(Session):
         query: str,
         *,
         k: int = 8,
-        max_tokens: int = 2000,
+        max_tokens: int | None = 2000,
         mode: str = "hybrid",
         filter: Mapping[str, Any] | None = None,
         rerank: str | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        weights: Mapping[str, float] | None = None,
+        expand: str | None = None,
+        generator: str | None = None,
+        match: str = "any",
     ) -> list[Passage]:
         """The best passages for a query, numbered from 1, together at most max_tokens long.
+
+        What follows max_tokens is as in search.
 
         raises  UnknownCollection, EmptyInput, BadFilter, BadArgument, HostBusy
         """
         options: dict[str, Any] = {"k": k, "max_tokens": max_tokens, "mode": mode, "filter": filter, "rerank": rerank}
+        options |= {"fusion": fusion, "diversity": diversity, "weights": weights, "expand": expand}
+        options |= {"generator": generator, "match": match}
         statement = call("lore.context", collection=self.name, query=query, **options)
         return [build(Passage, row) for row in self._rows(statement)]

@@ -122,7 +122,7 @@ def test_ask_prints_the_answer_and_its_numbered_sources(loaded):
 
 def test_ask_prints_json(loaded):
     answer = json.loads(loaded("ask", "What reclaims storage?", "--json").stdout)
-    assert set(answer) == {"answer", "sources", "usage", "timings"}
+    assert set(answer) == {"answer", "sources", "usage", "timings", "finish_reason"}
     assert answer["sources"][0]["key"] == "vacuum.html"
 
 

@@ -133,6 +133,8 @@ METHODS = [
     (pglore.Client, "create_collection", "create_collection"),
     (pglore.Collection, "search", "search"), (pglore.Collection, "search_sql", "search_sql"),
     (pglore.Collection, "context", "context"), (pglore.Collection, "ask", "ask"),
+    (pglore.Collection, "ask_stream", "ask_stream"), (pglore.Client, "set_template", "set_template"),
+    (pglore.Client, "drop_template", "drop_template"),
 ]  # fmt: skip
 
 
@@ -148,9 +150,11 @@ def test_a_method_takes_the_arguments_of_its_function_with_the_same_defaults(db,
     given = inspect.signature(getattr(kind, method)).parameters
     optional = {name: one.default for name, one in given.items() if one.default is not inspect.Parameter.empty}
     names = set(given) - {"self", "name"}
-    if "options" in names:  # those of a search
-        names = names - {"options"} | set(SearchOptions.__annotations__)
-    assert names == set(expected) - {"collection"}
+    if "options" in names:  # those of a search, or of a question
+        options = pglore.AskOptions if method.startswith("ask") else SearchOptions
+        names = names - {"options"} | set(options.__annotations__)
+    own = {"name"} if "name" in expected else {"collection"}
+    assert names == set(expected) - own
     for name, default in optional.items():
         default = "{}" if default == () else default
         assert str(default).lower().replace("none", "null") == (expected[name] or "").lower(), name
@@ -169,6 +173,8 @@ RESULTS = [
     (pglore.Hit, "lore.search('c', 'a')"),
     (pglore.Passage, "lore.context('c', 'a')"),
     (pglore.Answer, "lore.ask('c', 'a')"),
+    (pglore.AnswerPiece, "lore.ask_stream('c', 'a')"),
+    (pglore.Template, "lore.templates"),
 ]
 
 

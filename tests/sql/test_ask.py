@@ -43,6 +43,7 @@ def test_an_answer_cites_what_can_be_looked_up(db, manual):
         assert tuple(source["span"]) == span and span[0] <= start < end <= span[1]
         assert set(source) == {"n", "key", "chunk_id", "heading", "metadata", "span", "quote", "quote_span", "scores"}
         assert set(source["scores"]) == {"vector", "keyword", "fusion", "rerank"}
+    assert usage["model"] == "extractive"
     assert usage["passages"] == 6 and usage["context_tokens"] > 50 and usage["completion_tokens"] > 0
     assert set(timings) == {"embed", "search", "generate", "total"}
     assert timings["total"] == pytest.approx(timings["embed"] + timings["search"] + timings["generate"], abs=0.01)

@@ -1,14 +1,14 @@
 """Follow-ups: a question that leans on the conversation before it, made to stand alone for the search.
 
-A language model is asked to write it anew. Without one, or where it writes nothing of use, a rule does it: a question
-that has few words of its own, begins like the rest of a sentence, or points back with a pronoun, takes with it the words
-of the user's question before, and that one's those of its own.
+A language model is asked to write it anew. Without one, or where it writes nothing of use, a rule does: a question that
+has few words of its own, begins like the rest of a sentence, or points back with a pronoun, takes with it the words of
+the user's question before, which has taken those before it in the same way.
 """
 
 import re
 from collections.abc import Sequence
 
-from ..generation import Generator, GenerationRequest, complete
+from ..generation import GenerationRequest, Generator, complete
 from ..lexical import STOPWORDS, stem, words
 from .messages import transcript
 from .plain import plain

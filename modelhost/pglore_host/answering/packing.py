@@ -55,7 +55,7 @@ async def pack(generator: Generator, asked: Question) -> Packed:
     spoken, frame = counts[: len(turns)], counts[len(turns) :]
     room = None
     if (window := generator.window_tokens) is not None:
-        room = window - min(ANSWER, window // 4) - sum(count + FRAME for count in frame)
+        room = window - (asked.answer_tokens or min(ANSWER, window // 4)) - sum(count + FRAME for count in frame)
     newest, taken = 0, 0
     for count in reversed(spoken):
         if room is not None and taken + count + FRAME > HISTORY_SHARE * room:

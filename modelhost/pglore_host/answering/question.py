@@ -33,6 +33,7 @@ class Question:
     passages    best first
     history     [{"role", "content"}], oldest first
     max_tokens  of the passages that are read; None is what the window leaves
+    answer_tokens  of the answer, at most; None is the engine's own bound
     nothing     the answer where there is no passage
     """
 
@@ -44,6 +45,7 @@ class Question:
     prompt: str
     language: str | None
     max_tokens: int | None
+    answer_tokens: int | None
     nothing: str
 
 
@@ -66,6 +68,7 @@ def question(given: dict) -> Question:
         prompt=text(given, "prompt"),
         language=language,
         max_tokens=integer(given, "max_tokens", 1, TOKENS_LIMIT),
+        answer_tokens=integer(given, "answer_tokens", 1, TOKENS_LIMIT),
         nothing=optional_text(given, "nothing") or "Nothing was found for this question.",
     )
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from ..entry import Use
-from ..generation import Generator, GenerationRequest, Piece
+from ..generation import GenerationRequest, Generator, Piece
 from .citations import Marks, constraint
 from .messages import SENTINEL, conversation
 from .packing import Packed
@@ -13,6 +13,7 @@ from .plain import plain
 from .question import Question
 
 REFUSAL = "The sources do not answer this question."
+REMOTE_ANSWER = 1024  # tokens, where nobody names a number: some count what a model thinks before it
 PATTERNS = ("vllm", "sglang")  # servers that take a regular expression as it is
 
 
@@ -26,6 +27,7 @@ def request(use: Use, asked: Question, packed: Packed, *, whole: bool) -> Genera
     kept = not use.is_remote or (whole and use.model.options.structured in PATTERNS)  # type: ignore[union-attr]
     return GenerationRequest(
         messages=conversation(asked, sources, packed.history),
+        max_tokens=asked.answer_tokens or (REMOTE_ANSWER if use.is_remote else None),
         constraint=constraint(len(sources)) if kept else None,
         whole=whole,
     )
