@@ -28,7 +28,7 @@ UNCITED = 600  # characters of an answer before its first mark, at most
 def constraint(count: int) -> Constraint:
     """What keeps a text to marks of `count` sources, one within UNCITED characters, or to the word for no answer."""
     mark = rf"\[(?:{'|'.join(map(str, range(1, count + 1)))})\]"
-    other = r"(?:[^\[\u3010]|\[[^\[\]\u3010\s\d^#])"
+    other = r"(?:[^\[\u3010]|\[[^\[\u3010\s\d^#])"
     return Constraint("regex", f"{SENTINEL}|{other}{{0,{UNCITED}}}{mark}(?:{other}|{mark})*")
 
 

@@ -16,6 +16,7 @@ from ..inspection import VOCABULARY_LIMIT, refused
 from .files import LanguageFiles
 
 ROLES = ("system", "user", "assistant", "tool")
+HIDDEN_ROUNDS = 4
 CHARACTERS = 16 << 20  # of a conversation: far more than any window
 
 
@@ -46,6 +47,13 @@ class Chat:
         control = [token.content for token in self.hf.added_tokens_decoder.values() if len(token.content) > 1]
         words = "|".join(map(re.escape, sorted(control, key=len, reverse=True)))
         self._control = re.compile(words) if words else None
+        # Those that are looked for in what the tokenizer's normaliser makes of a text: only the ids tell where.
+        self._hidden = (
+            {number for number, token in self.hf.added_tokens_decoder.items() if token.special and token.normalized}
+            - {self.hf.unk_token_id}
+            if self.raw.normalizer is not None
+            else set()
+        )
 
     def ids(self, messages: Sequence[Mapping], tools: Sequence[Mapping] = ()) -> list[int]:
         """The prompt of a conversation; blocking.
@@ -100,16 +108,32 @@ class Chat:
         """The same with a space in each word of control, so that it is read as text."""
         if isinstance(value, str):
             text = value.encode("utf-8", "replace").decode("utf-8")
-            return self._control.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text) if self._control else text
+            text = self._control.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text) if self._control else text
+            return self._unhidden(text) if self._hidden else text
         if isinstance(value, Mapping):
             return {str(name): self._harmless(inner) for name, inner in value.items()}
         if isinstance(value, list | tuple):
             return [self._harmless(inner) for inner in value]
         return value
 
+    def _unhidden(self, text: str) -> str:
+        """The same with a space in what the normaliser makes a word of control, such as its capital letters."""
+        for _ in range(HIDDEN_ROUNDS):
+            found = self.raw.encode(text, add_special_tokens=False)
+            starts = zip(found.ids, found.offsets, strict=True)
+            places = [start for number, (start, _) in starts if number in self._hidden]
+            if not places:
+                return text
+            for start in reversed(places):
+                while text[start].isspace() and start + 1 < len(text):
+                    start += 1
+                text = f"{text[: start + 1]} {text[start + 1 :]}"
+        raise HostError(errors.BAD_ARGUMENT, "a message holds control tokens that cannot be made plain text")
+
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without special tokens."""
-        return [len(found.ids) for found in self.raw.encode_batch_fast(list(texts), add_special_tokens=False)]
+        """Tokens of each text as one of a message, where it holds no special ones."""
+        plain = [self._harmless(text) for text in texts]
+        return [len(found.ids) for found in self.raw.encode_batch_fast(plain, add_special_tokens=False)]
 
 
 def _without_system(messages: list[dict]) -> list[dict]:
