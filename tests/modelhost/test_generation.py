@@ -232,6 +232,7 @@ async def test_poison_among_good_requests_gets_its_error_and_harms_nobody(folder
             asked("x", seed=-1),
             asked("x", constraint=language.regex("(")),
             asked("x", constraint=language.regex("(?=a)a")),
+            asked("x", constraint=language.regex("((a{1,1000}){1,1000}){1,1000}"), max_tokens=60),
             asked("x", constraint=language.regex(r"(a)\1")),
             asked("x", constraint=Constraint("grammar", rules)),
             asked("x", constraint=Constraint("grammar", "start: nowhere")),
@@ -271,7 +272,7 @@ async def test_poison_among_good_requests_gets_its_error_and_harms_nobody(folder
 async def test_a_pattern_that_backtracks_without_end_elsewhere_is_quick_here(folder):
     async with loaded(folder("Qwen3")) as model:
         async with asyncio.timeout(10):
-            for pattern in ("(a+)+b", "(a|aa)+c", "(.*)*d", "(x+x+)+y", "((a{1,1000}){1,1000}){1,1000}"):
+            for pattern in ("(a+)+b", "(a|aa)+c", "(.*)*d", "(x+x+)+y"):
                 answer = await complete(model, asked("x", constraint=language.regex(pattern), max_tokens=60))
                 assert answer.complete and answer.text
 
