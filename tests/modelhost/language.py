@@ -35,9 +35,20 @@ KINDS = {  # architecture -> what its config needs beside the sizes
     "Llama": {},
     "Gemma3Text": {"sliding_window": 16, "query_pre_attn_scalar": 16, "architecture": "Gemma3ForCausalLM"},
     "Gemma2": {"sliding_window": 16, "query_pre_attn_scalar": 16},
+    "Gemma4Text": {"sliding_window": 16, "architecture": "Gemma4ForCausalLM"},
     "Mistral": {"sliding_window": 24},
+    "Phi3": {},
+    "SmolLM3": {},
+    "Granite": {},
+    "Olmo3": {"sliding_window": 16},
+    "Qwen3Moe": {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32},
     "GptOss": {"sliding_window": 16, "num_local_experts": 4, "num_experts_per_tok": 2},
     "GPT2": {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512, "architecture": "GPT2LMHeadModel"},
+}
+REFUSED = {  # architectures that cannot be run in rows -> what the refusal says
+    "Mamba": ({"state_size": 8}, "mamba"),
+    "Bloom": ({"n_layer": 2, "n_head": 4}, "bloom"),
+    "GPTJ": ({"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512, "rotary_dim": 8}, "gptj"),
 }
 
 
@@ -63,7 +74,7 @@ def make(folder: Path, kind: str = "Qwen3", *, template: str | None = TEMPLATE, 
     """Write a model of transformers with its tokenizer."""
     transformers.utils.logging.disable_progress_bar()
     folder.mkdir(parents=True, exist_ok=True)
-    given = {**SIZES, **KINDS[kind], **values}
+    given = {**SIZES, **KINDS.get(kind, {}), **values}
     given["vocab_size"] = tokenizer(folder, template=template)
     architecture = given.pop("architecture", f"{kind}ForCausalLM")
     torch.manual_seed(5)

@@ -44,6 +44,7 @@ class Scripted:
         self.heads: list[str] = []
         self.at_once = self.most_at_once = self.aborted = 0
         self.hold = 0.0  # seconds for which half an answer is followed by silence before the connection closes
+        self.endless = b""  # what follows an answer without a length, again and again
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self, port: int = 0, context: ssl.SSLContext | None = None) -> None:
@@ -77,6 +78,10 @@ class Scripted:
                 writer.write(answer)
                 await writer.drain()
                 if b"Content-Length: " not in answer or b"half" in answer:
+                    while self.endless:
+                        writer.write(self.endless)
+                        await writer.drain()
+                        await asyncio.sleep(0.005)
                     if self.hold:
                         await self._silence(reader)
                     return

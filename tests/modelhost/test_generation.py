@@ -12,7 +12,7 @@ import transformers
 
 from pglore_host import device, files
 from pglore_host.errors import HostError
-from pglore_host.generation import GenerationRequest, complete, complete_all
+from pglore_host.generation import Constraint, GenerationRequest, complete, complete_all
 from pglore_host.generation.model import LanguageModel
 from pglore_host.memory import Memory
 from pglore_host.settings import Settings
@@ -91,8 +91,8 @@ async def until_free(model: LanguageModel) -> None:
 
 @pytest.mark.parametrize("kind", language.KINDS)
 async def test_greedy_texts_of_a_full_batch_are_those_of_generate(folder, kind):
-    asking = questions(20)
-    async with loaded(folder(kind), batch_rows=12) as model:
+    asking = questions(10)
+    async with loaded(folder(kind), batch_rows=7) as model:
         assert await texts(model, [asked(text) for text in asking]) == alone(folder(kind), asking, 24)
 
 
@@ -214,6 +214,11 @@ async def test_a_caller_that_stops_reading_frees_the_place(folder):
 
 async def test_poison_among_good_requests_gets_its_error_and_harms_nobody(folder):
     big = {"type": "object", "properties": {f"p{number}": {"type": "string"} for number in range(20_000)}}
+    deep: dict = {"type": "integer"}
+    for _ in range(200):
+        deep = {"type": "array", "minItems": 1, "items": deep}
+    rules = "start: " + " ".join(f"R{number}" for number in range(9000))
+    rules += "".join(f"\nR{number}: /[a-z]{{{number % 90 + 1}}}x/" for number in range(9000))
     poison = {
         "LO101": [asked(" \n ")],
         "LO102": [asked("shrink a table " * 1000)],
@@ -226,6 +231,11 @@ async def test_poison_among_good_requests_gets_its_error_and_harms_nobody(folder
             asked("x", stop=[""]),
             asked("x", seed=-1),
             asked("x", constraint=language.regex("(")),
+            asked("x", constraint=language.regex("(?=a)a")),
+            asked("x", constraint=language.regex("((a{1,1000}){1,1000}){1,1000}"), max_tokens=60),
+            asked("x", constraint=language.regex(r"(a)\1")),
+            asked("x", constraint=Constraint("grammar", rules)),
+            asked("x", constraint=Constraint("grammar", "start: nowhere")),
             asked("x", constraint=language.choices()),
             GenerationRequest([{"role": "wizard", "content": "x"}]),
         ],
@@ -237,6 +247,7 @@ async def test_poison_among_good_requests_gets_its_error_and_harms_nobody(folder
             asked("x", constraint=language.schema({"type": "string", "minLength": 1_000_000})),
             asked("x", constraint=language.schema({"not": {"type": "string"}})),
             asked("x", constraint=language.schema({"$ref": "https://example.com/schema"})),
+            asked("x", constraint=language.schema(deep)),
             asked("x", constraint=language.schema("no object")),
         ],
     }
@@ -256,6 +267,14 @@ async def test_poison_among_good_requests_gets_its_error_and_harms_nobody(folder
             else:
                 assert answer.text == good[item.messages[0]["content"]]
         assert model._engine.alive
+
+
+async def test_a_pattern_that_backtracks_without_end_elsewhere_is_quick_here(folder):
+    async with loaded(folder("Qwen3")) as model:
+        async with asyncio.timeout(10):
+            for pattern in ("(a+)+b", "(a|aa)+c", "(.*)*d", "(x+x+)+y"):
+                answer = await complete(model, asked("x", constraint=language.regex(pattern), max_tokens=60))
+                assert answer.complete and answer.text
 
 
 async def test_a_step_that_fails_gives_an_error_to_those_in_it_and_the_engine_goes_on(folder, monkeypatch, capfd):

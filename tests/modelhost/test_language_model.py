@@ -120,6 +120,16 @@ async def test_a_model_whose_weights_are_missing_or_not_finite_is_refused_when_i
         assert caught.value.code == "LO204" and word in caught.value.message
 
 
+@pytest.mark.parametrize("kind", language.REFUSED)
+async def test_an_architecture_whose_states_cannot_be_batched_is_refused_by_its_name(make, tmp_path, kind):
+    values, word = language.REFUSED[kind]
+    _, registrar = make()
+    await registrar.add("a", "generate", str(language.make(tmp_path / kind, kind, **values)), {})
+    with pytest.raises(HostError) as caught:
+        await registrar.load("a")
+    assert caught.value.code == "LO204" and repr(word) in caught.value.message and "vLLM" in caught.value.hint
+
+
 def test_many_connections_generate_together_over_the_socket(running, folder):  # noqa: F811
     link = running.connect()
     row = link.call("add_model", alias="tiny", task="generate", source=str(folder("Llama")), options={})

@@ -380,6 +380,40 @@ async def test_the_reasoning_of_a_model_is_not_in_its_text(remote, server):
     assert (await complete(generator, asking())).text == "yes"
 
 
+@pytest.mark.parametrize("kind", ["text/html", "application/octet-stream", ""])
+async def test_an_answer_of_another_kind_of_content_is_an_error(remote, server, kind):
+    generator = await ready(remote(), server)
+    page = b"<html>Sign in to the wireless network</html>"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(page)}\r\n\r\n"
+    server.always = head.encode() + page
+    assert (await fails(complete(generator, asking()))).code == errors.MODEL_NOT_LOADED
+
+
+@pytest.mark.parametrize("told", [{"error": {"message": "out of tokens", "code": 500}}, {"error": "down"}, {}, []])
+async def test_a_success_with_an_error_inside_is_an_error(remote, server, told):
+    generator = await ready(remote(), server)
+    server.always = reply(told, 200, "Content-Type: application/json\r\n")
+    assert (await fails(complete(generator, asking()))).code in (errors.HOST_DOWN, errors.MODEL_NOT_LOADED)
+
+
+@pytest.mark.parametrize("what", [b": still here\n\n", b'data: {"choices": []}\n\n', None])
+async def test_a_stream_that_never_ends_is_given_up_in_time(remote, server, what):
+    generator = await ready(remote(timeout_s=1), server)
+    server.always, server.endless = stream(), delta("x") if what is None else chunk(what)
+    started = time.monotonic()
+    assert (await fails(complete(generator, asking()))).code == errors.HOST_DOWN
+    assert time.monotonic() - started < 3 and generator.running == 0
+
+
+async def test_a_body_without_an_end_is_cut_off(remote, server, monkeypatch):
+    monkeypatch.setattr("pglore_host.remote.server.ANSWER_BYTES", 100_000)
+    generator = await ready(remote(timeout_s=3), server)
+    server.always, server.endless = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[", b"1," * 5000
+    started = time.monotonic()
+    assert (await fails(complete(generator, asking()))).code == errors.MODEL_NOT_LOADED
+    assert time.monotonic() - started < 3
+
+
 async def test_a_flood_is_cut_off(remote, server, monkeypatch):
     monkeypatch.setattr("pglore_host.remote.server.ANSWER_BYTES", 10_000)
     generator = await ready(remote(), server)
