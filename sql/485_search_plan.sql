@@ -135,7 +135,7 @@ BEGIN
         c.scanned := least(20000, 2 ^ round(log(2, greatest(2.5 * given, spared / 26)::numeric)));
         IF c.searched = 'diskann' THEN  -- its order is only as good as the rows that are looked at together
             c.sought := l.condition;
-            c.effort := least(1000, c.effort * CASE WHEN l.condition IS NULL THEN 1 / share ELSE 2 * l.share / share END);
+            c.effort := least(1000, 50 * ceil(c.effort * CASE WHEN l.condition IS NULL THEN 1 ELSE 2 * l.share END / (50 * share)));
         END IF;
     END IF;
     RETURN c;
