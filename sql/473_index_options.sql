@@ -14,10 +14,18 @@ DECLARE
         WHEN 'ivfflat' THEN '{"lists": [1, 32768]}' WHEN 'vchordrq' THEN '{"lists": [1, 160000]}'
         WHEN 'diskann' THEN '{"num_neighbors": [10, 1000], "search_list_size": [10, 1000], "num_bits_per_dimension": [1, 32]}' ELSE '{}' END;
     o       record;
+    fields  jsonb := CASE WHEN kind = 'diskann' THEN options -> 'labels' END;
     given   jsonb := CASE WHEN kind IN ('ivfflat', 'vchordrq') THEN jsonb_build_object('lists', lore._lists(rows)) ELSE '{}' END;
 BEGIN
     IF jsonb_typeof(options) <> 'object' THEN
         PERFORM lore._raise('LO103', 'options is not a JSON object', 'Pass options such as {"m": 16}.');
+    END IF;
+    IF fields IS NOT NULL THEN
+        IF jsonb_typeof(fields) <> 'array' OR jsonb_array_length(fields) > 32 OR jsonb_path_exists(fields, 'strict $[*] ? (@.type() != "string")') THEN
+            PERFORM lore._raise('LO103', 'labels is not an array of up to 32 names of fields', 'Pass {"labels": ["section"]}; without it the filterable fields with up to 1,000 values have labels.');
+        END IF;
+        PERFORM lore._filter(jsonb_build_object(f, 1)) FROM jsonb_array_elements_text(fields) AS f;  -- raises LO104 for what no filter can name
+        options := options - 'labels';
     END IF;
     FOR o IN SELECT g.key, g.value, allowed -> g.key AS range FROM jsonb_each(options) AS g LOOP
         -- Two comparisons in a CASE: a text must not be read as a number.
@@ -41,7 +49,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION lore._index_options(text, bigint, jsonb) IS 'The WITH clause of an index. Raises LO103 for an option that the kind does not take.';
+COMMENT ON FUNCTION lore._index_options(text, bigint, jsonb) IS 'The WITH clause of an index. Raises LO103 for an option that the kind does not take, LO104 for a label of what is no field.';
 
 REVOKE ALL ON FUNCTION lore._index_options(text, bigint, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._index_options(text, bigint, jsonb) TO lore_reader;

@@ -67,22 +67,36 @@ DECLARE
     clause text := lore._index_options(chosen, size, $3);
     memory bigint;
     last   bigint;
+    fields text[] := '{}';                  -- that get labels
 BEGIN
     PERFORM lore._require_kind(c, chosen, size);
+    IF chosen = 'diskann' THEN
+        fields := CASE WHEN $3 ? 'labels' THEN ARRAY(SELECT DISTINCT jsonb_array_elements_text($3 -> 'labels')) ELSE lore._categories(c, c.filterable) END;
+        clause := CASE WHEN fields <> '{}' THEN ', labels' ELSE '' END || ')' || clause;
+    ELSE
+        clause := ')' || clause;
+    END IF;
     IF chosen = 'exact' THEN
         RETURN QUERY SELECT 1, format('SELECT lore._adopt_index(%L, %s, ''exact'', ''{}'', 0, 0, %L)', c.name, number, coalesce($2, c.index_kind));
     ELSE
         SELECT least(b.build_bytes * 1.2, lore._memory() / 4) INTO memory FROM lore._index_bytes(chosen, size, c.dimensions, $3) AS b;
         EXECUTE format('SELECT coalesce(max(id), 0) FROM %s', c.chunks) INTO last;
+        IF fields <> '{}' THEN
+            RETURN QUERY VALUES (-1, format('SELECT lore._make_labels(%L, %L)', c.name, fields)), (0, format('SELECT lore._fill_labels(%L, %L)', c.name, fields));
+        END IF;
         RETURN QUERY SELECT 1, format('ANALYZE %s, %s', c.documents, c.chunks)
             UNION ALL SELECT 2, format('SET maintenance_work_mem = %L', greatest(memory, pg_size_bytes(current_setting('maintenance_work_mem'))) / 1024 || 'kB')
             UNION ALL SELECT 3, format('DROP INDEX%s IF EXISTS lore_data.vector_%s_%s', apart, c.id, number)
-            UNION ALL SELECT 4, format('CREATE INDEX%s vector_%s_%s ON %s USING %s ((%s) %s.%s)%s', apart, c.id, number, c.chunks, k.method,
+            UNION ALL SELECT 4, format('CREATE INDEX%s vector_%s_%s ON %s USING %s ((%s) %s.%s%s', apart, c.id, number, c.chunks, k.method,
                 lore._index_key(k, 'embedding', c.vector_schema, c.dimensions), coalesce(lore._schema_of(k.extension), 'public'), k.opclass, clause)
-            UNION ALL SELECT 5, format('SELECT lore._adopt_index(%L, %s, %L, %L, %s, %s, %L)', c.name, number, chosen, $3, size, last, coalesce($2, c.index_kind));
+            UNION ALL SELECT 5, format('SELECT lore._adopt_index(%L, %s, %L, %L, %s, %s, %L)', c.name, number, chosen,
+                CASE WHEN chosen = 'diskann' THEN $3 || jsonb_build_object('labelled', fields, 'of', c.filterable) ELSE $3 END, size, last, coalesce($2, c.index_kind));
     END IF;
     IF c.vector_index IS NOT NULL THEN
         RETURN QUERY SELECT 6, format('DROP INDEX%s IF EXISTS %s', apart, c.vector_index);
+    END IF;
+    IF fields = '{}' AND lore._has_labels(c) THEN
+        RETURN QUERY SELECT 7, format('SELECT lore._make_labels(%L, ''{}'')', c.name);
     END IF;
 END
 $$;
@@ -101,7 +115,7 @@ DECLARE
     c lore._collection := lore._open($1);
 BEGIN
     PERFORM lore._require_extension(coalesce($2, c.index_kind));
-    RETURN QUERY SELECT s.step, s.statement FROM lore._index_statements(c, $2, coalesce($3, '{}'), true) AS s ORDER BY s.step;
+    RETURN QUERY SELECT (row_number() OVER (ORDER BY s.step))::integer, s.statement FROM lore._index_statements(c, $2, coalesce($3, '{}'), true) AS s ORDER BY s.step;
 END
 $$;
 

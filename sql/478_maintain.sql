@@ -24,6 +24,8 @@ BEGIN
             WHEN kind = 'exact' THEN format('has %s chunks and no vector index', rows)
             WHEN NOT valid THEN 'has a vector index that is missing or was not built to its end'
             WHEN k.trained AND kind = target AND changed > 0.5 THEN format('has an index that was built before %s %% of its chunks came', round(100 * changed))
+            WHEN kind = 'diskann' AND target = kind AND NOT v.options ? 'labels' AND coalesce(v.options -> 'of', '[]') <> to_jsonb(c.filterable) THEN
+                'has an index whose labels are not those of its filterable fields'
             WHEN kind <> target AND (wanted <> 'auto' OR changed > 0.5) THEN format('has an index of kind %s where %s suits', kind, target) END;
         RETURN NEXT;
     END LOOP;
@@ -65,10 +67,41 @@ $$;
 COMMENT ON FUNCTION lore.maintain(text) IS
     'Builds what a collection, or each, has outgrown: a vector index that is missing, broken, of a kind that no longer suits, or learned from too few rows; and, where pg_trgm is installed, the vocabulary that misspelt words of a query are mended by. What was done, and why; no rows where all is well. Raises LO203 unknown collection.';
 
+CREATE FUNCTION lore._label_findings() RETURNS TABLE (severity text, finding text, remedy text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c     lore._collection;
+    wrong bigint;
+    other text;
+BEGIN
+    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o WHERE o.searched = 'diskann' ORDER BY n.name LOOP
+        IF c.labelled <> '{}' THEN
+            EXECUTE format('SELECT count(*) FROM %s AS c JOIN (SELECT n.id, lore._labels($1, n.metadata) AS labels FROM %s AS n OFFSET 0) AS d ON d.id = c.document_id
+                WHERE NOT coalesce(c.labels @> d.labels, false)', c.chunks, c.documents) INTO wrong USING c.labelled;
+            IF wrong > 0 THEN
+                RETURN QUERY SELECT 'error', format('%s chunks of collection "%s" lack labels of their documents: a search with a filter may miss them', wrong, c.name),
+                    format('SELECT lore._fill_labels(%L, %L)', c.name, c.labelled);
+            END IF;
+        END IF;
+        other := (SELECT string_agg(f, ', ') FROM unnest(c.filterable) AS f WHERE f <> ALL (c.labelled));
+        IF other IS NOT NULL THEN
+            RETURN QUERY SELECT 'info', format('the index of collection "%s" has no labels for %s: a filter on that is tried on each row that the index gives', c.name, other),
+                'Nothing to do where a value is that of few documents. Else: lore.build_index(..., ''diskann'', options => ''{"labels": [...]}'').';
+        END IF;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION lore._label_findings() IS 'Findings about labels: chunks that lack one, fields that have none.';
+
 CREATE FUNCTION lore._doctor_indexes() RETURNS TABLE (severity text, finding text, remedy text)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+    SELECT l.* FROM lore._label_findings() AS l
+    UNION ALL
     SELECT 'warning', format('collection "%s" %s%s', s.collection, s.reason, CASE WHEN s.kind = 'exact' OR NOT s.valid THEN ': searches read every vector' ELSE '' END),
            format('SELECT * FROM lore.maintain(%L), or pglore index %s, which lets others write meanwhile.', s.collection, s.collection)
     FROM lore._index_state() AS s WHERE s.reason IS NOT NULL
@@ -76,6 +109,6 @@ $$;
 
 COMMENT ON FUNCTION lore._doctor_indexes() IS 'Findings about vector indexes.';
 
-REVOKE ALL ON FUNCTION lore._index_state(), lore.maintain(text), lore._doctor_indexes() FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore._index_state(), lore.maintain(text), lore._label_findings(), lore._doctor_indexes() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore.maintain(text) TO lore_admin;
-GRANT EXECUTE ON FUNCTION lore._index_state(), lore._doctor_indexes() TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._index_state(), lore._label_findings(), lore._doctor_indexes() TO lore_reader;

@@ -77,7 +77,7 @@ BEGIN
     END IF;
     UPDATE lore_data.collections AS n SET chunk_strategy = coalesce($4, n.chunk_strategy), chunk_size = coalesce($5, n.chunk_size),
         chunk_overlap = coalesce($6, n.chunk_overlap), index_kind = coalesce($8, old.index_kind), metric = coalesce($9, n.metric) WHERE n.id = c.id;
-    IF $8 IS NOT NULL OR $9 IS NOT NULL THEN
+    IF num_nonnulls($8, $9, $10) > 0 THEN
         reason := (SELECT s.reason FROM lore._index_state() AS s WHERE s.collection = c.name);
         IF reason IS NOT NULL THEN
             RAISE NOTICE 'collection "%" %', c.name, reason USING HINT = format('SELECT * FROM lore.maintain(%L), or pglore index, which lets others write meanwhile.', c.name);

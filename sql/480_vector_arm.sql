@@ -19,7 +19,7 @@ DECLARE
     effort   integer := lore._effort(c, wide);
     fetched  integer := lore._fetched(kind.kind, effort, wide, passing IS NOT NULL);
     settings text;
-    given    text := format(E'%s AS c\n    ORDER BY %s OPERATOR(%s.%s) (SELECT %s FROM query)', c.chunks, lore._index_key(kind, 'c.embedding', c.vector_schema, c.dimensions),
+    given    text := format(E'%s AS c%s\n    ORDER BY %s OPERATOR(%s.%s) (SELECT %s FROM query)', c.chunks, E'\n    WHERE ' || c.sought, lore._index_key(kind, 'c.embedding', c.vector_schema, c.dimensions),
         c.vector_schema, kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions));
     -- IS TRUE keeps a plan that does not know the filter from the index of the metadata, which it would read from end to end for a range.
     allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents,

@@ -46,6 +46,20 @@ AS $$ SELECT CASE WHEN (wanted).diversity > 0 THEN least(1000, greatest(50, 5 * 
 
 COMMENT ON FUNCTION lore._deep(lore._search_options) IS 'Rows of a search before some are chosen for their diversity.';
 
+CREATE FUNCTION lore._places(
+    relation text
+) RETURNS tid[]
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- The same ones each time; pages at random would be few, and rows on a page are alike.
+    SELECT ('{' || string_agg(format('"(%s,%s)"', (i * p.pages::bigint) / 256, 1 + i * 7919 % p.items), ',') || '}')::tid[]
+    FROM (SELECT greatest(c.relpages, 1) AS pages, ceil(greatest(c.reltuples, 1) / greatest(c.relpages, 1))::integer AS items FROM pg_class AS c WHERE c.oid = relation::regclass) AS p,
+         generate_series(0, 255) AS i
+$$;
+
+COMMENT ON FUNCTION lore._places(text) IS '256 places spread over a table, for a sample of its rows.';
+
 CREATE FUNCTION lore._share(
     collection lore._collection,
     path       jsonpath
@@ -54,17 +68,10 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    pages   integer;
-    items   integer;                        -- rows of a page
-    sampled text;
-    share   double precision;
+    share double precision;
 BEGIN
-    -- 256 places spread over the table, the same ones each time; pages at random would be few, and rows on a page are alike.
-    SELECT greatest(c.relpages, 1), ceil(greatest(c.reltuples, 1) / greatest(c.relpages, 1)) INTO pages, items
-    FROM pg_class AS c WHERE c.oid = ((collection).documents)::regclass;
-    SELECT string_agg(format('"(%s,%s)"', (i * pages::bigint) / 256, 1 + i * 7919 % items), ',') INTO sampled FROM generate_series(0, 255) AS i;
     EXECUTE format('SELECT (count(*) FILTER (WHERE d.metadata @@ $1) + 0.5) / (count(*) + 1) FROM %s AS d WHERE d.ctid = ANY ($2)',
-        (collection).documents) INTO share USING path, ('{' || sampled || '}')::tid[];
+        (collection).documents) INTO share USING path, lore._places((collection).documents);
     RETURN share;
 END
 $$;
@@ -98,6 +105,7 @@ DECLARE
     share  double precision;
     spared double precision;                -- microseconds that exact search takes
     given  double precision;                -- rows that the index gives until enough have passed
+    l      lore._sought;
 BEGIN
     c.narrowed := lore._narrowed(c.filterable, filter);
     IF c.searched = 'exact' THEN
@@ -116,7 +124,8 @@ BEGIN
         -- finds them, 13 for each row that an index gives and the filter is tried on.
         spared := 3 * share * lore._estimated_rows(c.chunks) + CASE WHEN c.narrowed IS NOT NULL OR lore._filter_is_indexed(c.filterable, filter) THEN 0
                                                                     ELSE 0.5 * lore._estimated_rows(c.documents) END;
-        given := lore._fetched(c.searched, c.effort, wide, true) / share;
+        SELECT * INTO l FROM lore._sought(c, filter, share);
+        given := lore._fetched(c.searched, c.effort, wide, true) * l.share / share;
         IF spared < 2 * 13 * given THEN  -- the share is a guess, and a wrong one costs exact search less
             c.searched := 'exact';
             RETURN c;
@@ -125,7 +134,8 @@ BEGIN
         -- each number has a plan of its own.
         c.scanned := least(20000, 2 ^ round(log(2, greatest(2.5 * given, spared / 26)::numeric)));
         IF c.searched = 'diskann' THEN  -- its order is only as good as the rows that are looked at together
-            c.effort := least(1000, c.effort / share);
+            c.sought := l.condition;
+            c.effort := least(1000, 50 * ceil(c.effort * CASE WHEN l.condition IS NULL THEN 1 ELSE 2 * l.share END / (50 * share)));
         END IF;
     END IF;
     RETURN c;
@@ -136,6 +146,5 @@ COMMENT ON FUNCTION lore._planned(lore._collection, jsonb, jsonpath, integer) IS
     'A collection with how it is to be searched this time: by its index, with what effort, or exactly.';
 
 REVOKE ALL ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._share(lore._collection, jsonpath),
-    lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._share(lore._collection, jsonpath),
-    lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) TO lore_reader;
+    lore._places(text), lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._share(lore._collection, jsonpath), lore._places(text), lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) TO lore_reader;

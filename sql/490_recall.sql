@@ -130,6 +130,7 @@ BEGIN
     PERFORM lore._require_sample($2, $3);
     PERFORM lore._require_vector(c, q) FROM unnest($5) AS q;
     c := lore._planned(c, $4, path, $2);
+    c.sought := format(c.sought, quote_literal($4) || '::jsonb');
     probes := lore._probes(c, $3, $5, $2, passing, path);
     searched := c.searched;
     effort := CASE WHEN c.searched <> 'exact' THEN lore._effort(c, $2) END;
@@ -146,5 +147,4 @@ REVOKE ALL ON TYPE lore._probe FROM PUBLIC;
 REVOKE ALL ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath),
     lore._require_sample(integer, integer), lore.recall(text, integer, integer, jsonb, vector[]) FROM PUBLIC;
 GRANT USAGE ON TYPE lore._probe TO lore_reader;
-GRANT EXECUTE ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath),
-    lore._require_sample(integer, integer), lore.recall(text, integer, integer, jsonb, vector[]) TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath), lore._require_sample(integer, integer), lore.recall(text, integer, integer, jsonb, vector[]) TO lore_reader;

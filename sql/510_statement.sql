@@ -28,6 +28,7 @@ DECLARE
     whole  boolean := c.searched <> 'exact';  -- an index reads the row of each chunk that it gives; an exact search is spared the texts
     passes text := CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END;
 BEGIN
+    c.sought := format(c.sought, filter);
     IF mode = 'vector' AND wanted.rerank IS NULL THEN
         RETURN lore._finished(c, lore._vector_statement(c, embedding, passes, k, wide, coalesce(wanted.per_document, 1000000000)), wanted);
     END IF;

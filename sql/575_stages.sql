@@ -47,7 +47,7 @@ AS $$
     ), told AS (
         SELECT lore._stage(t.part) AS stage, t.path, t.node ->> 'Index Name' AS index, concat(t.node ->> 'Node Type', ' using ' || (t.node ->> 'Index Name'),
                    ' on ' || coalesce(t.node ->> 'Relation Name', t.node ->> 'Function Name'), ': ', round((t.node ->> 'Actual Rows')::numeric * (t.node ->> 'Actual Loops')::numeric), ' rows',
-                   ', ' || ((t.node ->> 'Rows Removed by Filter')::numeric * (t.node ->> 'Actual Loops')::numeric)::bigint || ' filtered out') AS line
+                   CASE WHEN t.node ->> 'Index Cond' LIKE '(labels %' THEN ', by labels' END, ', ' || ((t.node ->> 'Rows Removed by Filter')::numeric * (t.node ->> 'Actual Loops')::numeric)::bigint || ' filtered out') AS line
         FROM timed AS t
         WHERE t.node ->> 'Node Type' NOT IN ('CTE Scan', 'Result', 'Subquery Scan', 'WindowAgg', 'Materialize')
     )
