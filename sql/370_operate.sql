@@ -95,7 +95,8 @@ BEGIN
            bool_or(f.one ? 'alone') INTO asked, decided, alone
     FROM unnest(results) AS f(one);
     IF alone THEN
-        PERFORM lore._tell(op, format('%s: there is no language model, the embedding alone decides', op),
+        PERFORM lore._tell(op, format(CASE op WHEN 'redact' THEN '%s: there is no language model to find names and addresses, the patterns alone are used'
+            ELSE '%s: there is no language model, the embedding alone decides' END, replace(op, '_group', '_agg')),
             'Register one with lore.add_model and make it the default with lore.set_default; model => ''extractive'' asks for this and tells nothing.');
     ELSIF cardinality(inputs) > 1 AND decided > 0 AND asked > 0 THEN
         RAISE NOTICE '%: decided % of % by embedding, % by model', op, ltrim(to_char(decided, '999,999,990')),

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-FIRST = 64  # examples before anything is decided
+FIRST = 96  # examples before anything is decided
 KEPT = 768  # examples of one question, the newest
 GROWTH = 1.3  # examples come to be looked at anew when there are so many times as many
-EACH = 5  # texts of a condition, and others, that must be among the examples
-AUDIT = 0.04  # of the texts that the embedding is sure of, asked all the same: they show that it is no longer right
+EACH = 8  # texts of a condition, and others, that must be among the examples
+LOST = 0.6  # of the share of yeses that may be lost: what the examples show is not quite what the others do
+AUDIT = 0.08  # of the texts that the embedding is sure of, asked all the same: they show where it is not right ...
+AUDITED = 4.0  # ... and count for more than one: fewer of them are asked
 COLUMNS = 64  # labels; with more, how near the labels are is all the proxy there is
 RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 Z = 1.28  # of Wilson's bound: right nine times of ten
@@ -177,7 +179,7 @@ def two_thresholds(scores: np.ndarray, answers: np.ndarray, weights: np.ndarray,
     low = -threshold(-scores, ~answers, weights, agreement)
     order = np.argsort(scores, kind="stable")
     lost = np.cumsum((weights * answers)[order]) / (weights * answers).sum()
-    over = np.flatnonzero(lost > 1 - agreement)
+    over = np.flatnonzero(lost > LOST * (1 - agreement))
     recall = scores[order][over[0]]
     low = min(low, np.nextafter(recall, -np.inf))
     return low, max(high, np.nextafter(low, np.inf))

@@ -13,6 +13,7 @@ from ..registry import Registry
 from . import prompts
 from .batch import Batch
 from .deciding import Question, decide, meets, nearest
+from .reading import Nearness
 
 LABELS_LIMIT = 10_000
 LABEL_CHARACTERS = 500
@@ -48,7 +49,13 @@ async def classify(registry: Registry, arguments: dict) -> list[dict]:
     return batch.answer()
 
 
-def asking(names: list[str], meanings: list[str | None] | None, instruction: str | None, several: bool) -> Question:
+def asking(
+    names: list[str],
+    meanings: list[str | None] | None,
+    instruction: str | None,
+    several: bool,
+    near: Nearness | None = None,
+) -> Question:
     """The question which of some labels fit."""
 
     def asked(places: list[int]) -> str:
@@ -78,13 +85,16 @@ def asking(names: list[str], meanings: list[str | None] | None, instruction: str
         limit=limit,
         heard=heard,
         alone=meets if several else nearest,
+        near=near,
     )
 
 
 def labels(given: Any) -> list[str]:
     """Labels, checked; raises HostError LO102, LO103."""
     if not isinstance(given, list) or not given:
-        raise HostError(errors.BAD_ARGUMENT, "labels is empty", "Pass an array of labels, such as '{billing,delivery}'.")
+        raise HostError(
+            errors.BAD_ARGUMENT, "labels is empty", "Pass an array of labels, such as '{billing,delivery}'."
+        )
     if len(given) > LABELS_LIMIT:
         raise HostError(
             errors.INPUT_TOO_LONG,
@@ -109,8 +119,10 @@ def descriptions(given: Any, count: int) -> list[str | None] | None:
     if given is None:
         return None
     fits = isinstance(given, list) and len(given) == count
-    if not fits or not all(text is None or (isinstance(text, str) and len(text) <= DESCRIPTION_CHARACTERS) for text in given):
-        why = f"descriptions must be an array with a text of at most {DESCRIPTION_CHARACTERS:,} characters, or NULL, for each label"
+    if not fits or not all(
+        text is None or (isinstance(text, str) and len(text) <= DESCRIPTION_CHARACTERS) for text in given
+    ):
+        why = f"descriptions must hold NULL or a text of at most {DESCRIPTION_CHARACTERS:,} characters for each label"
         raise HostError(errors.BAD_ARGUMENT, why)
     return [text if text and text.strip() else None for text in given]
 

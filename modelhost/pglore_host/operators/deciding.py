@@ -89,7 +89,10 @@ async def decide(registry: Registry, arguments: dict, batch: Batch, question: Qu
     failed = [isinstance(vector, HostError) for vector in found]
     async with writer(registry, arguments, batch.lane) as model:
         if agreement < 1 or model is None:
-            batch.put([p for p, bad in zip(places, failed, strict=True) if bad], [v for v in found if isinstance(v, HostError)])
+            batch.put(
+                [p for p, bad in zip(places, failed, strict=True) if bad],
+                [v for v in found if isinstance(v, HostError)],
+            )
         # A text that cannot be embedded is the model's, where it decides all.
         width = near_to.vectors.shape[1]
         vectors = np.array([np.zeros(width) if bad else v for v, bad in zip(found, failed, strict=True)], np.float32)
@@ -144,24 +147,32 @@ class _Work:
         self.asked = np.zeros(len(places), dtype=bool)
 
     async def run(self, known: Cascade | None, size: int | None) -> None:
-        """Ask the model about all, or calibrate, decide and ask about the rest."""
-        everything = [row for row, place in enumerate(self._places) if self._batch.results[place] is None]
+        """Ask the model about all; or decide where the embedding is sure, ask about some of the rest, and again."""
+        rest = [row for row, place in enumerate(self._places) if self._batch.results[place] is None]
         if known is None:
-            await self._ask(everything, None)
+            await self._ask(rest, None)
             return
-        rest = everything
         count = size or int(min(SAMPLE_MOST, max(SAMPLE_LEAST, SAMPLE_SHARE * len(rest))))
-        if not known.ready and len(rest) >= 2 * count:
+        while rest:
+            if known.ready:
+                rest = await self._decide(rest, known)
+            if len(rest) < 2 * count:
+                await self._ask(rest, known)
+                return
             chosen, weights = cascade.sample(self._near[rest], count, known.single)
             await self._ask([rest[i] for i in chosen], known, weights)
-            rest = [row for row in rest if not self.asked[row] and self._batch.results[self._places[row]] is None]
-        if known.ready:
-            answers, sure = await asyncio.to_thread(known.decide, self._vectors[rest], self._near[rest])
-            sure &= np.array([random.random() >= cascade.AUDIT for _ in rest], dtype=bool) if rest else True
-            self.answers[np.array(rest, dtype=int)[sure]] = answers[sure]
-            known.embedding += int(sure.sum())
-            rest = [row for row, done in zip(rest, sure, strict=True) if not done]
-        await self._ask(rest, known)
+            rest = [row for row in rest if not self.asked[row]]
+
+    async def _decide(self, rows: list[int], known: Cascade) -> list[int]:
+        """Decide where the embedding is sure, and of some of those ask the model too; the others are left."""
+        answers, sure = await asyncio.to_thread(known.decide, self._vectors[rows], self._near[rows])
+        audited = sure & np.array([random.random() < cascade.AUDIT for _ in rows], dtype=bool)
+        sure &= ~audited
+        self.answers[np.array(rows)[sure]] = answers[sure]
+        known.embedding += int(sure.sum())
+        checked = [row for row, seen in zip(rows, audited, strict=True) if seen]
+        await self._ask(checked, known, np.full(len(checked), cascade.AUDITED))
+        return [row for row, done in zip(rows, sure | audited, strict=True) if not done]
 
     async def _ask(self, rows: list[int], known: Cascade | None, weights: np.ndarray | None = None) -> None:
         """Have the model decide about some texts, and learn from it."""

@@ -11,7 +11,7 @@ CONDITION_CHARACTERS = 4000
 
 
 async def matches(registry: Registry, arguments: dict) -> list[dict]:
-    """{"matches", "score", "decided_by"} of each input; long inputs are read in windows, and one that matches is enough.
+    """{"matches", "score", "decided_by"} of each input; of a long one, read in windows, one that matches is enough.
 
     raises  HostError LO101, LO102, LO103, LO201, LO204, LO206, LO301, LO302, LO303
     """

@@ -21,7 +21,10 @@ WINDOW = 8192  # tokens, where a server does not tell
 SPARE = 64  # tokens of the chat template
 CHARACTERS_OF_TOKEN = 2.5  # where only the server could count; most texts have 3 to 4
 SMALLEST = 64  # tokens of a text that must fit beside a prompt
-HINT = "Register a language model with lore.add_model and pass its alias as model, or make it the default with lore.set_default."
+HINT = (
+    "Register a language model with lore.add_model and pass its alias as model, or make it the default with "
+    "lore.set_default."
+)
 
 
 class Writer:
@@ -40,7 +43,7 @@ class Writer:
         return cast(Generator, self._use.model)
 
     async def ask(self, questions: Sequence[tuple[list[dict], Constraint | None, int]]) -> list:
-        """Answers (texts) to (messages, constraint, most tokens), in one batch; a HostError in the place of one that has none."""
+        """Answers to (messages, constraint, most tokens), in one batch; a HostError where there is none."""
         requests = [
             GenerationRequest(messages, most, 0.0, constraint=constraint, lane=self._lane, whole=True)
             for messages, constraint, most in questions
@@ -65,7 +68,8 @@ class Writer:
         window = self._generator.window_tokens or WINDOW
         room = window - answer - SPARE - await self.tokens(prompt)
         if room < SMALLEST:
-            why = f'beside what is asked, the window of the model "{self._use.entry.alias}", {window:,} tokens, has no room for a text'
+            alias = self._use.entry.alias
+            why = f'the window of the model "{alias}", {window:,} tokens, has no room for a text beside what is asked'
             raise HostError(errors.INPUT_TOO_LONG, why, "Ask for less at once, or with a model of a larger window.")
         return room
 
@@ -77,7 +81,9 @@ class Writer:
 
         async with registry.local(None) as use:
             raw = use.model.tokenizer.raw
-            own = len(raw.encode(text[:20_000], add_special_tokens=False).ids) / max(1, await self.tokens(text[:20_000]))
+            own = len(raw.encode(text[:20_000], add_special_tokens=False).ids) / max(
+                1, await self.tokens(text[:20_000])
+            )
             # The embedder's tokens are what is counted, and other than the model's.
             small = int(min(chunk.MAX_SIZE, max(chunk.MIN_SIZE, 0.85 * room * own)))
             cut = partial(chunk.chunk, text, raw, strategy="text", size=small)
