@@ -309,7 +309,7 @@ def test_a_long_text_is_read_in_windows_and_its_parts_are_put_together(db, good)
 def test_aggregates_read_more_than_a_window_in_parts(db, good):
     good.answer = lambda instruction, text: "note" if "Note" in instruction else f"of {text.count('note')} notes"
     source = (
-        "FROM generate_series(1, 2000) AS g(i), LATERAL (SELECT format('Row %s says something longer.', i)) AS l(x)"
+        "FROM generate_series(1, 2000) AS g(i), LATERAL (SELECT 'Row ' || i || ' says something longer.') AS l(x)"
     )
     assert one(db, f"SELECT lore.answer_agg(x, 'What?', 'good' ORDER BY i) {source}").startswith("of ")
     read = "".join(text for instruction, text in good.asked if "Note" in instruction)
