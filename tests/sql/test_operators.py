@@ -283,7 +283,10 @@ def test_the_model_hides_words_of_the_text_and_adds_none(db, good):
         {"category": "name", "text": "Bob"},
     ]
     found = "SELECT redacted, found FROM lore.redact_result(ARRAY[%s], model => 'good')"
-    assert db.execute(found, ["Ann Smith (ann@b.org) met Ann Smithson"]).fetchone() == ("[NAME] ([EMAIL]) met Ann Smithson", {"name": 1, "email": 1})
+    assert db.execute(found, ["Ann Smith (ann@b.org) met Ann Smithson"]).fetchone() == (
+        "[NAME] ([EMAIL]) met Ann Smithson",
+        {"name": 1, "email": 1},
+    )
 
 
 # --- what is longer than a window ---
@@ -308,9 +311,7 @@ def test_a_long_text_is_read_in_windows_and_its_parts_are_put_together(db, good)
 
 def test_aggregates_read_more_than_a_window_in_parts(db, good):
     good.answer = lambda instruction, text: "note" if "Note" in instruction else f"of {text.count('note')} notes"
-    source = (
-        "FROM generate_series(1, 2000) AS g(i), LATERAL (SELECT 'Row ' || i || ' says something longer.') AS l(x)"
-    )
+    source = "FROM generate_series(1, 2000) AS g(i), LATERAL (SELECT 'Row ' || i || ' says something longer.') AS l(x)"
     assert one(db, f"SELECT lore.answer_agg(x, 'What?', 'good' ORDER BY i) {source}").startswith("of ")
     read = "".join(text for instruction, text in good.asked if "Note" in instruction)
     assert all(f"Row {i} " in read for i in (1, 1000, 2000)) and all(len(text) < 16_000 for text in good.texts)

@@ -9,6 +9,7 @@ import asyncio
 from .. import errors, extracted, extractive
 from ..arguments import optional_text, visible
 from ..errors import HostError
+from ..prompt import Source
 from ..registry import Registry
 from . import groups, prompts
 from .batch import Batch
@@ -65,12 +66,9 @@ async def _written(
 
 async def _extracted(registry: Registry, arguments: dict, question: str, texts: list[str], mapping: bool) -> dict:
     told = {"alone": True} if alone(arguments) else {}
-    sources = "".join(
-        f'<source id="{number}">\n{text.replace("</source", ESCAPED)}\n</source>\n\n'
-        for number, text in enumerate(texts, 1)
-    )
+    sources = [Source(number, text) for number, text in enumerate(texts, 1)]
     async with registry.use(optional_text(arguments, "model"), "generate") as use:
-        plan = await asyncio.to_thread(extractive.plan, f"{sources}Question: {question}")
+        plan = await asyncio.to_thread(extractive.plan_of, question, sources)
         states = await extracted._states(use.model, plan.units)
         found = await asyncio.to_thread(extractive.finish, plan, states, sentences=NOTED if mapping else ANSWERED)
     if mapping:
@@ -81,6 +79,3 @@ async def _extracted(registry: Registry, arguments: dict, question: str, texts: 
         "decided_by": "embedding",
         **told,
     }
-
-
-ESCAPED = "<\\/source"
