@@ -27,6 +27,7 @@ FOLDER = ROOT / "docs" / "reference"
 CHAPTERS = {"2": "The model host", "3": "Models and text", "4": "Collections", "5": "Search and answers", "6": "Care"}
 NOTE = "Written by `python docs/reference.py`; change the source instead."
 FUNCTION = re.compile(r"^CREATE (?:OR REPLACE )?FUNCTION (lore\.[a-z]\w*)(\(.*?)\nLANGUAGE", re.DOTALL | re.MULTILINE)
+AGGREGATE = re.compile(r"^CREATE AGGREGATE (lore\.[a-z]\w*)(\(.*?\)) \(\n", re.MULTILINE)
 VIEW = re.compile(r"^CREATE (?:OR REPLACE )?VIEW (lore\.[a-z]\w*)", re.MULTILINE)
 
 
@@ -44,6 +45,7 @@ def sql_reference(connection: psycopg.Connection) -> str:
     for path in sorted((ROOT / "sql").glob("[0-9]*.sql")):
         text = path.read_text()
         entries = [(match.start(), function(match, functions)) for match in FUNCTION.finditer(text)]
+        entries += [(match.start(), function(match, functions)) for match in AGGREGATE.finditer(text)]
         entries += [(match.start(), view(connection, match[1])) for match in VIEW.finditer(text)]
         if entries and chapter != (chapter := CHAPTERS[path.name[0]]):
             parts.append(f"## {chapter}")

@@ -13,6 +13,7 @@ from .entry import shown
 from .errors import HostError
 from .frames import Request
 from .metrics import Metrics
+from .operators import OPERATORS
 from .quick import Quick
 from .registrar import Registrar
 from .registry import Registry
@@ -34,6 +35,7 @@ PLAIN: dict[str, Callable] = {  # (registry, arguments) -> anything that JSON ca
     "answer": ask.answer,
     "standalone": ask.standalone,
     "chunk": text.chunk,
+    **OPERATORS,
 }
 STREAMS: dict[str, Callable] = {  # (registry, arguments) -> iterator of (whether more comes, what JSON can hold)
     "generate_stream": generate.stream,

@@ -48,8 +48,10 @@ from .golden import GoldenQuery
 from .host import HostMetrics, HostStatus
 from .indexes import Band, BuiltIndex, IndexEstimate, Maintained, Recall
 from .models import Model, ModelSource
+from .operators import Classified, DecidingOptions, Felt, LabelOptions, Matched, Pair
 from .parse import Parsed
 from .rerank import Ranked
+from .rewrite import Redacted, SummaryOptions
 from .search import Hit
 from .search_all import HitOfAll
 from .templates import Template
@@ -77,9 +79,11 @@ __all__ = [
     "Change",
     "ChatOptions",
     "Chunk",
+    "Classified",
     "Client",
     "Collection",
     "CollectionInfo",
+    "DecidingOptions",
     "DimensionMismatch",
     "Document",
     "EmptyInput",
@@ -87,6 +91,7 @@ __all__ = [
     "Evaluation",
     "EvaluationQuery",
     "ExtensionMissing",
+    "Felt",
     "Finding",
     "Generation",
     "GenerationOptions",
@@ -101,19 +106,24 @@ __all__ = [
     "InputTooLong",
     "InternalError",
     "KeptEvaluation",
+    "LabelOptions",
     "Maintained",
+    "Matched",
     "Model",
     "ModelNotLoaded",
     "ModelSource",
     "OutOfMemory",
+    "Pair",
     "Parsed",
     "Passage",
     "PromptOptions",
     "Ranked",
     "Recall",
+    "Redacted",
     "SetupError",
     "Source",
     "Stage",
+    "SummaryOptions",
     "Template",
     "TryAgain",
     "UnknownCollection",

@@ -18,6 +18,7 @@ from .indexes import AsyncMaintain, Maintain
 from .models import AsyncModels, Models
 from .parse import AsyncParse, Parse
 from .rerank import AsyncRerank, Rerank
+from .rewrite import AsyncRewrite, Rewrite
 from .search_all import AsyncSearchAll, SearchAll
 from .similarity import AsyncSimilarity, Similarity
 from .templates import AsyncTemplates, Templates
@@ -40,7 +41,7 @@ def _notice(diagnostic: Diagnostic) -> None:
 
 
 class AsyncClient(
-    AsyncEmbed, AsyncTokens, AsyncSimilarity, AsyncRerank, AsyncGenerate, AsyncChunks, AsyncParse,
+    AsyncEmbed, AsyncTokens, AsyncSimilarity, AsyncRerank, AsyncGenerate, AsyncRewrite, AsyncChunks, AsyncParse,
     AsyncModels, AsyncHost, AsyncDoctor, AsyncCollections, AsyncMaintain, AsyncSearchAll, AsyncGolden, AsyncEvaluations,
     AsyncTemplates,
 ):  # fmt: skip
@@ -74,7 +75,7 @@ class AsyncClient(
 
 
 class Client(
-    Embed, Tokens, Similarity, Rerank, Generate, Chunks, Parse,
+    Embed, Tokens, Similarity, Rerank, Generate, Rewrite, Chunks, Parse,
     Models, Host, Doctor, Collections, Maintain, SearchAll, Golden, Evaluations,
     Templates,
 ):  # fmt: skip
