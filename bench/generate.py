@@ -33,15 +33,15 @@ SHAPES = {
 
 
 @contextmanager
-def folder(given: str | None, shape: str) -> Iterator[Path]:
-    """Where the model lies, in a place that the server's account can read."""
+def folder(given: str | None, shape: str, window: int = 512) -> Iterator[Path]:
+    """Where the model lies, in a place that the server's account can read; one that is made reads `window` tokens."""
     if given:
         yield Path(given)
         return
     from tests.modelhost import language
 
     with tempfile.TemporaryDirectory() as name:
-        path = language.make(Path(name) / "model", "Qwen3", **SHAPES[shape])
+        path = language.make(Path(name) / "model", "Qwen3", max_position_embeddings=window, **SHAPES[shape])
         for place in (Path(name), path, *path.iterdir()):
             place.chmod(0o755)
         yield path

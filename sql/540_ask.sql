@@ -19,7 +19,7 @@ AS $$
                'scores', jsonb_build_object('vector', p.vector_score, 'keyword', p.keyword_score, 'fusion', p.fusion_score, 'rerank', p.rerank_score))
            ORDER BY c.n), '[]')
     FROM jsonb_to_recordset(citations) AS c(n integer, source integer, quote text, start integer)
-    JOIN unnest(passages) AS p ON p.source = c.source AND substr(p.content, c.start + 1, length(c.quote)) = c.quote
+    JOIN unnest(passages) AS p ON p.source = c.source AND c.quote <> '' AND substr(p.content, c.start + 1, length(c.quote)) = c.quote
 $$;
 
 COMMENT ON FUNCTION lore._sources(jsonb, lore._passage[]) IS 'The sources of an answer: what stands behind each of its citations.';

@@ -126,6 +126,22 @@ def test_ask_prints_json(loaded):
     assert answer["sources"][0]["key"] == "vacuum.html"
 
 
+def test_ask_streams_pieces_and_then_the_sources(loaded, writer):
+    plain = loaded("ask", "What reclaims storage?").stdout
+    assert loaded("ask", "What reclaims storage?", "--stream").stdout == plain
+    given = ["What reclaims storage?", "--model", writer, "--answer-tokens", 9, "--stream"]
+    rows = [json.loads(line) for line in loaded("ask", *given, "--json").stdout.splitlines()]
+    assert len(rows) > 1 and rows[0]["finish_reason"] is None and rows[-1]["usage"]["completion_tokens"] > 1
+    shown = loaded("ask", *given)
+    assert shown.exit_code == 0 and shown.stdout.strip() == "".join(row["answer"] for row in rows).strip()
+
+
+def test_ask_takes_the_arguments_of_a_search_and_of_an_answer(loaded):
+    given = ["--max-tokens", "all", "--language", "de", "--template", "default@0", "--fusion", "rrf", "--match", "any"]
+    assert loaded("ask", "What reclaims storage?", *given, "--diversity", "0.1").exit_code == 0
+    assert loaded("ask", "What reclaims storage?", "--template", "absent").exit_code == 1
+
+
 def test_ask_of_nothing_says_so(loaded):
     result = loaded("ask", "What?", "--filter", '{"title": "No such title"}')
     assert result.exit_code == 0

@@ -52,7 +52,7 @@ REFUSED = {  # architectures that cannot be run in rows -> what the refusal says
 }
 
 
-def tokenizer(folder: Path, *, template: str | None = TEMPLATE, size: int = 700) -> int:
+def tokenizer(folder: Path, *, template: str | None = TEMPLATE, size: int = 700, window: int = 512) -> int:
     """Write a tokenizer of bytes and their commonest pairs; returns the size of its vocabulary."""
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -62,7 +62,7 @@ def tokenizer(folder: Path, *, template: str | None = TEMPLATE, size: int = 700)
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=words, initial_alphabet=alphabet, show_progress=False)
     raw.train_from_iterator(CORPUS * 2, trainer)
     made = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token="<|pad|>", eos_token="<|end|>", model_max_length=512
+        tokenizer_object=raw, pad_token="<|pad|>", eos_token="<|end|>", model_max_length=window
     )
     if template:
         made.chat_template = template
@@ -75,7 +75,7 @@ def make(folder: Path, kind: str = "Qwen3", *, template: str | None = TEMPLATE, 
     transformers.utils.logging.disable_progress_bar()
     folder.mkdir(parents=True, exist_ok=True)
     given = {**SIZES, **KINDS.get(kind, {}), **values}
-    given["vocab_size"] = tokenizer(folder, template=template)
+    given["vocab_size"] = tokenizer(folder, template=template, window=given["max_position_embeddings"])
     architecture = given.pop("architecture", f"{kind}ForCausalLM")
     torch.manual_seed(5)
     model = getattr(transformers, architecture)(getattr(transformers, f"{kind}Config")(**given))

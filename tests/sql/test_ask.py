@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from .conftest import TEXTS
 
@@ -102,3 +103,61 @@ def test_sources_cannot_close_their_own_tag(db, keyword):
     for source in sources:
         assert text[slice(*source["quote_span"])] == source["quote"]
     assert {source["key"] for source in sources} <= {"k"}
+
+
+def test_a_quote_that_is_not_where_it_is_said_to_be_is_no_source(db, manual):
+    passages = (
+        "lore._context(lore._open('manual'), 'reclaim', NULL, NULL, "
+        "lore._read_options(3, 'hybrid', NULL, NULL, 'score', NULL, NULL, NULL, NULL, 'any'))"
+    )
+    given = [("VACUUM", 0), ("VACUUM", 1), ("absent", 0), ("", 10_000)]
+    citations = [{"n": n, "source": 1, "quote": quote, "start": start} for n, (quote, start) in enumerate(given, 1)]
+    citations += [{"n": 9, "source": 4, "quote": "VACUUM", "start": 0}, {"n": 10, "source": None, "quote": None}]
+    found = db.execute(f"SELECT lore._sources(%s, {passages})", [Jsonb(citations)]).fetchone()[0]
+    assert [(source["n"], source["quote"]) for source in found] == [(1, "VACUUM")]
+
+
+def test_a_conversation_leads_the_search_and_is_checked(db, manual, fails):
+    talk = [{"role": "user", "content": "What does pg_dump make?"}, {"role": "assistant", "content": "A backup."}]
+    statement = "SELECT answer, sources, usage, timings FROM lore.ask('manual', %s, history => %s)"
+    _, sources, usage, timings = db.execute(statement, ["Does it block readers?", Jsonb(talk)]).fetchone()
+    assert usage["searched"] == "Does it block readers? (pg_dump make)" and sources[0]["key"] == "backup"
+    assert "standalone" in timings
+    for history in (None, [], [{"role": "user", "content": " "}]):
+        row = db.execute(statement, ["What does VACUUM reclaim?", Jsonb(history)]).fetchone()
+        assert row[2]["searched"] == "What does VACUUM reclaim?"
+    for history in (
+        "{}",
+        '"a"',
+        "[1]",
+        '[{"role": "tool", "content": "a"}]',
+        '[{"role": "user"}]',
+        '[{"content": "a"}]',
+    ):
+        assert fails(statement, ["What?", history]) == "LO103"
+
+
+def test_what_is_not_in_the_documents_is_said_to_be_so(db, manual):
+    statement = "SELECT answer, sources, finish_reason FROM lore.ask('manual', %s)"
+    for question in ("Who won the football world cup in 1998?", "When was the Eiffel tower built?"):
+        answer, sources, reason = db.execute(statement, [question]).fetchone()
+        assert (sources, reason) == ([], "no_answer") and "do not answer" in answer
+
+
+def test_context_and_ask_take_what_search_takes(db, manual):
+    options = "fusion => 'rrf', diversity => 0.5, weights => '{\"vector\": 0}', match => 'all'"
+    rows = db.execute(f"SELECT key FROM lore.context('manual', 'reclaims storage', {options})").fetchall()
+    assert rows == [("vacuum",)]
+    usage = db.execute(f"SELECT usage FROM lore.ask('manual', 'reclaims storage', {options})").fetchone()[0]
+    assert usage["passages"] == 1
+    rows = db.execute("SELECT source FROM lore.context('manual', 'reclaim storage', max_tokens => NULL)").fetchall()
+    assert len(rows) == 6
+
+
+def test_expanding_needs_a_model_that_writes(db, manual, fails):
+    assert fails("SELECT lore.ask('manual', 'storage', expand => 'queries')") == "LO206"
+    assert fails("SELECT lore.context('manual', 'storage', expand => 'queries', generator => 'absent')") == "LO201"
+
+
+def test_where_no_passage_fits_the_error_says_so(db, manual, fails):
+    assert fails("SELECT lore.ask('manual', 'What does VACUUM reclaim?', max_tokens => 1)") == "LO103"

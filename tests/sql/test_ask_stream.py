@@ -5,7 +5,7 @@ import time
 import pytest
 
 PIECES = "SELECT (s.piece).* FROM (SELECT lore.ask_stream('manual', 'What reclaims storage?'{}) AS piece OFFSET 0) AS s"
-WRITER = ", model => 'writer', answer_tokens => 200"
+WRITER = ", model => 'writer', answer_tokens => 80"
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ def test_a_dump_restored_into_a_new_database_gives_the_same_results(db, manual, 
     db.execute(
         "SELECT lore.add('manual', 'changed', 'First text.'), lore.add('manual', 'changed', 'A text that was changed.')"
     )
+    db.execute("SELECT lore.set_template('brief', '{sources} {question}', collection => 'manual')")
     expected = db.execute(RESULT).fetchall()
     file = tmp_path / "dump"
     restored = psycopg.conninfo.make_conninfo(dsn, dbname=other)

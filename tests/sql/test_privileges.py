@@ -8,6 +8,8 @@ READS = [
     "SELECT * FROM lore.keyword_scores('manual', 'storage')",
     "SELECT * FROM lore.context('manual', 'storage')",
     "SELECT * FROM lore.ask('manual', 'What does VACUUM reclaim?')",
+    "SELECT lore.ask_stream('manual', 'What does VACUUM reclaim?')",
+    "TABLE lore.templates",
     "TABLE lore.collections",
     "SELECT * FROM lore.doctor()",
     "TABLE lore_data.manual_documents",
@@ -16,6 +18,8 @@ READS = [
 WRITES = [
     "SELECT lore.add('manual', 'new', 'A new text.')",
     "SELECT lore.add_many('manual', '{new}', ARRAY['A newer text.'])",
+    "SELECT lore.set_template('brief', '{sources} {question}')",
+    "SELECT lore.drop_template('brief')",
     "SELECT lore.remove('manual', 'new')",
     "SELECT lore.remove('manual', ARRAY['new'])",
     "DELETE FROM lore_data.manual_documents WHERE key = 'absent'",

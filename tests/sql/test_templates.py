@@ -81,8 +81,6 @@ def test_readers_see_templates_and_only_writers_write_them(db, collections, role
     reader, writer = connect(user=role("lore_reader")), connect(user=role("lore_writer"))
     assert fails("SELECT lore.set_template('n', '{sources} {question}')", on=reader) == "42501"
     writer.execute("SELECT lore.set_template('n', '{sources} {question}', collection => 'a')")
-    assert reader.execute("SELECT created_by FROM lore.templates WHERE name = 'n'").fetchone() == (
-        writer.info.user,
-    )
+    assert reader.execute("SELECT created_by FROM lore.templates WHERE name = 'n'").fetchone() == (writer.info.user,)
     assert fails("SELECT lore.drop_template('n', 'a')", on=reader) == "42501"
     assert writer.execute("SELECT lore.drop_template('n', 'a')").fetchone() == (1,)
