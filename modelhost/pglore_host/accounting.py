@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .metrics import Observation
 
 WORK = ("tokenize", "infer")  # parts of a request that its seconds are made of
+SHORTEST_S = 0.02  # between two looks at a budget of seconds
 SOON_S = 0.02  # a row of more work than this is written at once
 TEXTS = ("input", "inputs", "texts", "prompt", "prompts", "system", "messages", "query", "documents", "a", "b", "values")
 TEXT_BYTES = 100_000  # of a row's input, and of its output; longer ones are cut off
@@ -35,7 +36,7 @@ class Accounting:
 
     def begin(self) -> None:
         """Open the ledger, and go on from what had been spent; called in the worker's process."""
-        self.ledger = Ledger(self._folder, self._rows)
+        self.ledger = Ledger(self._folder, self._rows, _row)
         for role, since, tokens, seconds in self.ledger.spent():
             self.budgets.accounts[role] = Account(since, tokens, seconds)
 
@@ -54,24 +55,25 @@ class Accounting:
             self.ledger.add(None, _spent(meter), soon=True)
 
     def count(self, seen: "Observation") -> None:
-        """Write the row of a request that has ended."""
+        """Have the row of a request that has ended written."""
         if self.ledger is None:
             return
         spent = () if seen.meter is None else _spent(seen.meter)
-        self.ledger.add(self._row(seen), spent, soon=seen.ended_s - seen.started_s > SOON_S or bool(spent))
+        if self.texts:
+            seen.given = {name: seen.arguments[name] for name in TEXTS if seen.arguments.get(name)}
+        self.ledger.add(seen, spent, soon=seen.ended_s - seen.started_s > SOON_S or bool(spent))
 
-    def _row(self, seen: "Observation") -> tuple:
-        caller = seen.caller
-        now = time.time()
-        return (
-            now - (time.perf_counter() - seen.started_s),
-            caller and caller.role, caller and caller.login, caller and caller.statement,
-            seen.op, seen.alias, seen.lane, seen.texts, seen.input_tokens, seen.written, seen.cached,
-            _ms(union(seen.parts, ("queue",))), _ms(union(seen.parts, WORK)), _ms(seen.ended_s - seen.started_s),
-            seen.code or seen.outcome or "ok", seen.finish_reason,
-            _text({name: seen.arguments[name] for name in TEXTS if seen.arguments.get(name)}) if self.texts else None,
-            _text(seen.said) if self.texts and seen.said is not None else None,
-        )  # fmt: skip
+
+def _row(seen: "Observation") -> tuple:
+    """A row of the ledger."""
+    role, login, statement = (caller.role, caller.login, caller.statement) if (caller := seen.caller) else (None,) * 3
+    return (
+        time.time() - time.perf_counter() + seen.started_s, role, login, statement,
+        seen.op, seen.alias, seen.lane, seen.texts, seen.input_tokens, seen.written, seen.cached,
+        _ms(union(seen.parts, ("queue",))), _ms(union(seen.parts, WORK)), _ms(seen.ended_s - seen.started_s),
+        seen.code or seen.outcome or "ok", seen.finish_reason,
+        _text(seen.given) if seen.given else None, _text(seen.said) if seen.said is not None else None,
+    )  # fmt: skip
 
 
 class Clock:
@@ -87,7 +89,7 @@ class Clock:
     def _wait(self) -> None:
         left = self._meter.left_s()
         if left is not None:
-            self._timer = asyncio.get_running_loop().call_later(max(left, 0.001), self._look)
+            self._timer = asyncio.get_running_loop().call_later(max(left, SHORTEST_S), self._look)
 
     def _look(self) -> None:
         self._meter.worked(worked(self._seen))
@@ -116,8 +118,11 @@ def worked(seen: "Observation") -> float:
 
 def union(parts: Iterable[tuple[str, float, float]], names: tuple[str, ...]) -> float:
     """Seconds covered by the parts of some names."""
+    spans = [(start, end) for name, start, end in parts if name in names]
+    if len(spans) == 1:
+        return spans[0][1] - spans[0][0]
     total = until = 0.0
-    for start, end in sorted((start, end) for name, start, end in parts if name in names):
+    for start, end in sorted(spans):
         if end > until:
             total += end - max(start, until)
             until = end

@@ -141,12 +141,14 @@ def _alias(registry: Registry, arguments: dict) -> str:
 
 
 def note(seen: "Observation", result: Any, more: bool, texts: bool) -> None:
-    """Keep of a generator's result what spans and the log of calls tell of it."""
-    many = result if isinstance(result, list) else [result]
+    """Keep of a result what spans and the log of calls tell of it."""
+    many = [one for one in (result if isinstance(result, list) else [result]) if isinstance(one, dict)]
     if not more:
-        reasons = {one["finish_reason"] for one in many if one.get("finish_reason")}
+        reasons = {reason for one in many if isinstance(reason := one.get("finish_reason"), str)}
         seen.finish_reason = ",".join(sorted(reasons)) or None
-        seen.outcome = next((one["error"]["code"] for one in many if "error" in one), None)
+        seen.outcome = next((one["error"]["code"] for one in many if one.get("error")), None)
     if texts:
-        said = [one.get("text") for one in many]
-        seen.said = said if isinstance(result, list) else f"{seen.said or ''}{said[0] or ''}"
+        if isinstance(result, dict) and "text" in result:  # the pieces of a stream are one text
+            seen.said = f"{seen.said or ''}{result['text']}"
+        else:
+            seen.said = [one.get("text", one) for one in many] if isinstance(result, list) else result

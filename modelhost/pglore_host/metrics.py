@@ -43,8 +43,8 @@ class Observation:
 
     __slots__ = (
         "_clock", "_metrics", "_token", "alias", "answered", "arguments", "batch_texts", "cached", "caller", "code",
-        "dimensions", "ended_s", "finish_reason", "lane", "live", "meter", "op", "outcome", "parts", "read", "said", "started_s",
-        "texts", "tokens", "traceparent", "written",
+        "dimensions", "ended_s", "finish_reason", "given", "lane", "live", "meter", "op", "outcome", "parts", "read",
+        "said", "started_s", "texts", "tokens", "traceparent", "written",
     )  # fmt: skip
 
     def __init__(self, metrics: "Metrics", request: "Request") -> None:
@@ -64,6 +64,7 @@ class Observation:
         self.outcome: str | None = None  # code of an error that is part of the result
         self.finish_reason: str | None = None
         self.dimensions: int | None = None  # of vectors
+        self.given: dict = {}  # texts of the arguments, likewise
         self.said: object = None  # the result's text, where the log of calls is to have it
         self._clock: Clock | None = None
 
@@ -292,8 +293,9 @@ class Metrics:
             self._requests[alias].add(seen)
         if self.accounts is not None and (seen.op in TASKS or seen.read or seen.written):
             self.accounts.count(seen)
+        if self.tracing is not None or self.accounts is not None:
+            seen.arguments = kept(seen.arguments)  # texts are not to wait until rows and spans are made
         if self.tracing is not None:
-            seen.arguments = kept(seen.arguments)  # texts are not to wait until the spans are made
             self.tracing.add(seen)
 
     def _meant(self, seen: Observation) -> str | None:

@@ -12,9 +12,10 @@ from .accounting import Accounting
 from .embed import embed, similarity, tokens
 from .entry import shown
 from .errors import HostError
+from .estimate import estimate
 from .frames import Request
 from .identity import identity
-from .metrics import GENERATE, Metrics
+from .metrics import Metrics
 from .quick import Quick
 from .registrar import Registrar
 from .registry import Registry
@@ -105,13 +106,13 @@ class Operations:
         with self._metrics.observe(request) as seen:
             async with aclosing(STREAMS[request.op](self.registry, request.arguments)) as replies:
                 async for more, reply in replies:
-                    self._note(request.op, reply, more)
+                    self._note(reply, more)
                     seen.answered = not more
                     yield more, reply
 
-    def _note(self, op: str, result: object, more: bool = False) -> None:
+    def _note(self, result: object, more: bool = False) -> None:
         """What spans and the log of calls tell of a result."""
-        if op in GENERATE and (seen := metrics.current.get()) is not None:
+        if (seen := metrics.current.get()) is not None:
             cost.note(seen, result, more, self._accounts.texts)
 
     async def _answer(self, request: Request) -> tuple[dict, bytes]:
@@ -119,7 +120,7 @@ class Operations:
             return await embed(self.registry, request.arguments)
         if request.op in PLAIN:
             result = await PLAIN[request.op](self.registry, request.arguments)
-            self._note(request.op, result)
+            self._note(result)
         elif request.op == "parse":
             result = await text.parse(self.registry, request.arguments, request.body)
         elif request.op == "models":
@@ -128,6 +129,8 @@ class Operations:
             result = self._metrics.rows()
         elif request.op in ADMIN:
             result = await ADMIN[request.op](self._registrar, request.arguments)
+        elif request.op == "estimate":
+            result = await estimate(self.registry, self._accounts, request.arguments)
         elif request.op in OWN_COST:
             result = await OWN_COST[request.op](self._accounts, request.caller, request.arguments)
         elif request.op in ADMIN_COST:

@@ -1,11 +1,14 @@
 """Budgets, the policy and the ledger without a server: periods, bounds, crashes, damage."""
 
+import json
 import sqlite3
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from pglore_host.accounting import union
+from pglore_host import cost, metrics
+from pglore_host.accounting import Accounting, union
 from pglore_host.budget import Account, Budgets
 from pglore_host.errors import HostError
 from pglore_host.frames import Caller
@@ -137,3 +140,23 @@ def test_to_take_a_row_costs_microseconds(tmp_path):
 def test_parts_side_by_side_count_once():
     parts = [("infer", 1.0, 3.0), ("infer", 2.0, 4.0), ("queue", 0.0, 9.0), ("tokenize", 6.0, 6.5)]
     assert union(parts, ("infer", "tokenize")) == pytest.approx(3.5)
+
+
+async def test_texts_are_kept_where_the_operator_says_so_and_shown_to_whose_they_are(tmp_path):
+    accounts = Accounting(tmp_path, 100, texts=True)
+    accounts.begin()
+    numbers = metrics.Metrics(lambda alias, task: "small", lambda: [], accounts=accounts)
+    for caller in (ALICE, BOB):
+        given = {"prompt": "a question", "model": "small", "max_tokens": 5}
+        with numbers.observe(SimpleNamespace(op="generate", arguments=given, traceparent=None, caller=caller)) as seen:
+            cost.note(seen, {"text": "an "}, True, True)
+            cost.note(seen, {"text": "answer", "finish_reason": "stop"}, False, True)
+    (own,) = await cost.calls(accounts, ALICE, {})
+    assert json.loads(own["input"]) == {"prompt": "a question"} and json.loads(own["output"]) == "an answer"
+    assert (own["role"], own["statement"], own["finish_reason"], own["outcome"]) == (101, "1.1", "stop", "ok")
+    everything = await cost.all_calls(accounts, None, BOB, {})
+    assert [(row["role"], row["input"] is None, row["output"] is None) for row in everything] == [
+        (102, False, False),
+        (101, True, True),
+    ]
+    accounts.end()

@@ -138,6 +138,14 @@ class LanguageModel(Model):
         assert self._chat is not None
         return await asyncio.get_running_loop().run_in_executor(self._preparing, self._chat.count, texts)
 
+    async def lengths(self, conversations: Sequence[Sequence[Mapping]]) -> list[int]:
+        """Tokens of the prompts of conversations, the template's own included; raises HostError LO101, LO302."""
+        chat = self._chat
+        if chat is None:
+            raise HostError(errors.HOST_BUSY, "the model is being unloaded")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._preparing, lambda: [len(chat.ids(one)) for one in conversations])
+
     async def _sequence(self, request: GenerationRequest) -> "Row":
         """The request as the engine takes it; what cannot be is refused here, before it touches another's work."""
         from .sequence import Sequence as Row
