@@ -115,7 +115,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     identity constant jsonb := lore._identity(op, arguments);
-    keys     constant bytea[] := lore._result_keys(identity, op, arguments, inputs);
+    keys     constant bytea[] := CASE WHEN identity IS NOT NULL THEN lore._result_keys(identity, op, arguments, inputs) END;
     known    constant jsonb[] := CASE WHEN identity IS NULL THEN array_fill(NULL::jsonb, ARRAY[cardinality(inputs)]) ELSE lore._recalled(keys) END;
     missing  constant integer[] := ARRAY(SELECT k.n FROM unnest(known) WITH ORDINALITY AS k(result, n) WHERE k.result IS NULL ORDER BY k.n);
     asked    constant text[] := ARRAY(SELECT inputs[m.n] FROM unnest(missing) WITH ORDINALITY AS m(n, place) ORDER BY m.place);
