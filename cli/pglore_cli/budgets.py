@@ -59,14 +59,16 @@ def command(ctx: click.Context, dsn: str | None, as_json: bool) -> None:
 @click.option("--per-statement-seconds", type=click.FloatRange(0), help="That one statement may spend.")
 @database
 def set_budget(
-    role: str, tokens: int | None, seconds: float | None, hours: float, for_ever: bool, per_statement_tokens: int | None,
-    per_statement_seconds: float | None, dsn: str | None, as_json: bool,
+    role: str, tokens: int | None, seconds: float | None, hours: float, for_ever: bool,
+    per_statement_tokens: int | None, per_statement_seconds: float | None, dsn: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Give a role a budget; the role public stands for each that has none of its own."""
     period = None if for_ever else timedelta(hours=hours)
-    bounds = {"per_statement_tokens": per_statement_tokens, "per_statement_seconds": per_statement_seconds}
     with connection(dsn) as client:
-        client.set_budget(role, tokens, seconds, period=period, **bounds)
+        client.set_budget(
+            role, tokens, seconds, period=period,
+            per_statement_tokens=per_statement_tokens, per_statement_seconds=per_statement_seconds,
+        )  # fmt: skip
     tell(as_json, f'Set the budget of "{role}".', role=role)
 
 

@@ -11,7 +11,9 @@ from .output import print_json, print_table
 
 
 @click.command("calls")
-@click.option("-n", "--most", type=click.IntRange(1, 100_000), default=50, show_default=True, help="The newest so many.")
+@click.option(
+    "-n", "--most", type=click.IntRange(1, 100_000), default=50, show_default=True, help="The newest so many."
+)
 @click.option("--since", type=click.DateTime(), help="Only calls from then on, in local time.")
 @database
 def command(most: int, since: click.DateTime | None, dsn: str | None, as_json: bool) -> None:
@@ -28,7 +30,8 @@ def command(most: int, since: click.DateTime | None, dsn: str | None, as_json: b
     if as_json:
         return print_json(found)
     columns = [
-        "started", "role", "operation", "model", "texts", "read", "written", "queue ms", "work ms", "total ms", "outcome",
+        "started", "role", "operation", "model", "texts", "read", "written", "queue ms", "work ms", "total ms",
+        "outcome",
     ]  # fmt: skip
     rows = [
         [

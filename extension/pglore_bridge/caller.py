@@ -13,9 +13,13 @@ from .failure import Failure
 WHO = (
     "SELECT r.oid::bigint AS role, l.oid::bigint AS login, "
     "(extract(epoch FROM pg_catalog.statement_timestamp()) * 1000000)::bigint AS started "
-    "FROM pg_catalog.pg_roles AS r, pg_catalog.pg_roles AS l WHERE r.rolname = current_user AND l.rolname = session_user"
+    "FROM pg_catalog.pg_roles AS r, pg_catalog.pg_roles AS l "
+    "WHERE r.rolname = current_user AND l.rolname = session_user"
 )
-MEMBER = "SELECT r.oid::bigint AS oid FROM pg_catalog.unnest($1::bigint[]) AS r(oid) WHERE pg_catalog.pg_has_role(current_user, r.oid::oid, 'USAGE')"
+MEMBER = (
+    "SELECT r.oid::bigint AS oid FROM pg_catalog.unnest($1::bigint[]) AS r(oid) "
+    "WHERE pg_catalog.pg_has_role(current_user, r.oid::oid, 'USAGE')"
+)
 
 _plan = None
 

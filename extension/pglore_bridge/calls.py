@@ -109,7 +109,8 @@ def _host(plpy, op, arguments, admin):
     def receive(number, header, body):
         replies.append(body.decode("utf-8"))
 
-    _exchange(plpy, 1, lambda number, header: _request(number, op, arguments, header), receive, again=op not in ADMIN_OPS or op in ADMIN_READS)
+    again = not admin or op in ADMIN_READS
+    _exchange(plpy, 1, lambda number, header: _request(number, op, arguments, header), receive, again)
     return replies[0]
 
 

@@ -20,7 +20,20 @@ if TYPE_CHECKING:
 WORK = ("tokenize", "infer")  # parts of a request that its seconds are made of
 SHORTEST_S = 0.02  # between two looks at a budget of seconds
 SOON_S = 0.02  # a row of more work than this is written at once
-TEXTS = ("input", "inputs", "texts", "prompt", "prompts", "system", "messages", "query", "documents", "a", "b", "values")
+TEXTS = (
+    "input",
+    "inputs",
+    "texts",
+    "prompt",
+    "prompts",
+    "system",
+    "messages",
+    "query",
+    "documents",
+    "a",
+    "b",
+    "values",
+)
 TEXT_BYTES = 100_000  # of a row's input, and of its output; longer ones are cut off
 
 

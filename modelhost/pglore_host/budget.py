@@ -131,7 +131,11 @@ class Budgets:
     def bind(self, caller: Caller | None) -> bool:
         """Whether any budget binds a caller."""
         policy = self._policy
-        return bool(policy.budgets) and caller is not None and bool(policy.budget(caller.role) or policy.budget(caller.login))
+        return (
+            bool(policy.budgets)
+            and caller is not None
+            and bool(policy.budget(caller.role) or policy.budget(caller.login))
+        )
 
     def meter(self, caller: Caller | None) -> Meter | None:
         """What a request is to be charged to, or None where no budget binds it."""

@@ -23,7 +23,7 @@ from .registry import Registry
 from .remote.work import guessed
 
 TASKS = {"embed": "embed", "rerank": "rerank", "generate": "generate", "chat": "generate"}
-# Operators on texts: tokens that a language model writes for a text, and for each token of the text, where no call tells.
+# Operators: tokens that a language model writes for a text, and for each token of the text, where no call tells.
 WRITTEN = {
     "matches": (2, 0.0), "classify": (6, 0.0), "sentiment": (3, 0.0), "rank": (3, 0.0), "extract": (100, 0.0),
     "summarize": (120, 0.0), "translate": (10, 1.2), "redact": (5, 1.0), "similarity_join": (0, 0.0),
@@ -55,7 +55,7 @@ async def estimate(registry: Registry, accounts: Accounting, arguments: dict) ->
         per_call = (await _counts(use, [query], op))[0] if op == "rerank" and query else 0
         rows = await _rows(accounts, op, use.entry.alias, many=total > 1)
         read = round(mean * total) + per_call
-        each = _written(op, rows, mean, bound) if writes else 0.0
+        each = float(_written(op, rows, mean, bound)) if writes else 0.0
         seconds, basis = await _seconds(use, rows, read, each * total, sample, bool(total), op)
     most = 0
     if writes:
@@ -100,17 +100,22 @@ def _written(op: str, rows: np.ndarray, mean: float, bound: int | None) -> float
 
 async def _rows(accounts: Accounting, op: str, alias: str, many: bool) -> np.ndarray:
     """(N, 4) tokens read, tokens written, texts and seconds of work of the last calls of this kind that went well."""
-    ops = ("generate", "generate_many", "generate_stream", "chat", "chat_stream") if op in ("generate", "chat") else (op,)
+    ops = (
+        ("generate", "generate_many", "generate_stream", "chat", "chat_stream") if op in ("generate", "chat") else (op,)
+    )
 
     def ask(connection: sqlite3.Connection) -> list:
         marks = ", ".join("?" * len(ops))
-        where = f"op IN ({marks}) AND model = ? AND outcome = 'ok' AND work_ms > 0 AND input_tokens > 0 AND (texts > 1) = ?"
+        where = (
+            f"op IN ({marks}) AND model = ? AND outcome = 'ok' AND work_ms > 0 AND input_tokens > 0 AND (texts > 1) = ?"
+        )
         order = "ORDER BY id DESC LIMIT ?"
         query = f"SELECT input_tokens, output_tokens, texts, work_ms / 1000 FROM calls WHERE {where} {order}"
         given = [*ops, alias]
-        return connection.execute(query, [*given, many, CALLS]).fetchall() or connection.execute(
-            query, [*given, not many, CALLS]
-        ).fetchall()
+        return (
+            connection.execute(query, [*given, many, CALLS]).fetchall()
+            or connection.execute(query, [*given, not many, CALLS]).fetchall()
+        )
 
     found = await asyncio.to_thread(accounts.ledger.ask, ask) if accounts.ledger else []
     return np.array(found, dtype=float).reshape(-1, 4)

@@ -1,7 +1,7 @@
 """Frames on the socket: u32le header length, u32le body length, header (JSON, UTF-8), body (bytes).
 
-A request's header is {"id": int, "op": text, "arguments": object}, with "traceparent": text where there is one, and from
-the bridge "role": oid, "login": oid, "statement": text, and perhaps "member": [oid] (see Caller).
+A request's header is {"id": int, "op": text, "arguments": object}, with "traceparent": text where there is one, and
+from the bridge "role": oid, "login": oid, "statement": text, and perhaps "member": [oid] (see Caller).
 A reply's is {"id": int} with more about its body, or {"id": int, "error": {"code", "message", "hint"}}.
 A request of a stream has several replies, all but the last with "more": true.
 The body of a reply is JSON; for embed it is one pgvector literal a line.

@@ -19,7 +19,9 @@ async def identity(registry: Registry, arguments: dict) -> dict:
     """
     op = text(arguments, "op", limit=100)
     tasks = TASKS.get(op, OF_OPERATORS)
-    named = {task: optional_text(arguments, "embedder" if task == "embed" and op not in TASKS else "model") for task in tasks}
+    named = {
+        task: optional_text(arguments, "embedder" if task == "embed" and op not in TASKS else "model") for task in tasks
+    }
     entries = [registry.allowed(alias, task) for task, alias in named.items()]
     parts = [__version__, *(_parts(registry, entry) for entry in entries)]
     temperature, seed = number(arguments, "temperature", 0, 2), integer(arguments, "seed", 0, 1 << 63)

@@ -35,7 +35,10 @@ CREATE INDEX IF NOT EXISTS calls_of_role ON calls (role, id);
 CREATE TABLE IF NOT EXISTS spent (role INTEGER PRIMARY KEY, since REAL, tokens INTEGER, seconds REAL);
 """
 INSERT = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-SPENT = "INSERT INTO spent VALUES (?, ?, ?, ?) ON CONFLICT (role) DO UPDATE SET since = excluded.since, tokens = excluded.tokens, seconds = excluded.seconds"
+SPENT = """
+INSERT INTO spent VALUES (?, ?, ?, ?) ON CONFLICT (role)
+DO UPDATE SET since = excluded.since, tokens = excluded.tokens, seconds = excluded.seconds
+"""
 
 Found = TypeVar("Found")
 Spent = tuple[int, float, int, float]  # role, since, tokens, seconds
@@ -101,7 +104,9 @@ class Ledger:
 
     def spent(self) -> list[Spent]:
         """What roles had spent when it was last written; blocking."""
-        return self.ask(lambda connection: connection.execute("SELECT role, since, tokens, seconds FROM spent").fetchall())
+        return self.ask(
+            lambda connection: connection.execute("SELECT role, since, tokens, seconds FROM spent").fetchall()
+        )
 
     def close(self) -> None:
         """Write what there is, in CLOSE_S at most."""

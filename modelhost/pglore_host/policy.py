@@ -69,7 +69,9 @@ class Policy:
         if self.damage is not None:
             why = "the list of rights and budgets is damaged, so that no model may be used"
             raise HostError(
-                errors.MODEL_NOT_LOADED, why, f"Mend or remove pglore/{NAME}, then stop the model host: the log says more."
+                errors.MODEL_NOT_LOADED,
+                why,
+                f"Mend or remove pglore/{NAME}, then stop the model host: the log says more.",
             )
         allowed = self.rights[alias]
         if caller.role in allowed or caller.member & allowed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from .call import build, call, first
 from .session import AsyncSession, Session
@@ -45,7 +46,10 @@ class AsyncBudgets(AsyncSession):
         period  None never ends
         raises  BadArgument
         """
-        bounds = {"per_statement_tokens": per_statement_tokens, "per_statement_seconds": per_statement_seconds}
+        bounds: dict[str, Any] = {
+            "per_statement_tokens": per_statement_tokens,
+            "per_statement_seconds": per_statement_seconds,
+        }
         await self._rows(call("lore.set_budget", role=role, tokens=tokens, seconds=seconds, period=period, **bounds))
 
     async def drop_budget(self, role: str) -> bool:
@@ -77,7 +81,10 @@ class Budgets(Session):
         period  None never ends
         raises  BadArgument
         """
-        bounds = {"per_statement_tokens": per_statement_tokens, "per_statement_seconds": per_statement_seconds}
+        bounds: dict[str, Any] = {
+            "per_statement_tokens": per_statement_tokens,
+            "per_statement_seconds": per_statement_seconds,
+        }
         self._rows(call("lore.set_budget", role=role, tokens=tokens, seconds=seconds, period=period, **bounds))
 
     def drop_budget(self, role: str) -> bool:

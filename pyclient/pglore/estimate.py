@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .call import build, call
 from .session import AsyncSession, Session
@@ -44,15 +45,15 @@ class AsyncEstimates(AsyncSession):
         inputs  the texts, or a sample of `total` ones
         raises  BadArgument, UnknownModel, psycopg.errors.InsufficientPrivilege
         """
-        given = {"model": model, "total": total, "max_tokens": max_tokens, "query": query}
+        given: dict[str, Any] = {"model": model, "total": total, "max_tokens": max_tokens, "query": query}
         rows = await self._rows(call("lore.estimate", operation=operation, inputs=list(inputs), **given))
         return build(Estimate, rows[0])
 
     async def estimate_column(
         self, operation: str, source: str, column: str, *, model: str | None = None, max_tokens: int | None = None
     ) -> Estimate:
-        """The same for the texts in a column of a table or view, named as SQL has it. raises BadArgument, UnknownModel"""
-        given = {"model": model, "max_tokens": max_tokens}
+        """The same for the texts in a column of a table or view. raises BadArgument, UnknownModel"""
+        given: dict[str, Any] = {"model": model, "max_tokens": max_tokens}
         rows = await self._rows(
             call("lore.estimate_column", operation=operation, source=source, text_column=column, **given)
         )
@@ -78,15 +79,15 @@ class Estimates(Session):
         inputs  the texts, or a sample of `total` ones
         raises  BadArgument, UnknownModel, psycopg.errors.InsufficientPrivilege
         """
-        given = {"model": model, "total": total, "max_tokens": max_tokens, "query": query}
+        given: dict[str, Any] = {"model": model, "total": total, "max_tokens": max_tokens, "query": query}
         rows = self._rows(call("lore.estimate", operation=operation, inputs=list(inputs), **given))
         return build(Estimate, rows[0])
 
     def estimate_column(
         self, operation: str, source: str, column: str, *, model: str | None = None, max_tokens: int | None = None
     ) -> Estimate:
-        """The same for the texts in a column of a table or view, named as SQL has it. raises BadArgument, UnknownModel"""
-        given = {"model": model, "max_tokens": max_tokens}
+        """The same for the texts in a column of a table or view. raises BadArgument, UnknownModel"""
+        given: dict[str, Any] = {"model": model, "max_tokens": max_tokens}
         rows = self._rows(
             call("lore.estimate_column", operation=operation, source=source, text_column=column, **given)
         )

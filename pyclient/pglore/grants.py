@@ -23,11 +23,11 @@ class AsyncGrants(AsyncSession):
         return [build(ModelGrant, row) for row in rows]
 
     async def grant_model(self, alias: str, role: str) -> None:
-        """Let a role and its members use a model that not all may use; "public" lets all. raises BadArgument, UnknownModel"""
+        """Let a role and its members use a model; "public" lets all. raises BadArgument, UnknownModel"""
         await self._rows(call("lore.grant_model", alias=alias, role=role))
 
     async def revoke_model(self, alias: str, role: str) -> None:
-        """Take a model from a role; from "public": from all to whom it is not granted. raises BadArgument, UnknownModel"""
+        """Take it from a role; "public": from all it is not granted to. raises BadArgument, UnknownModel"""
         await self._rows(call("lore.revoke_model", alias=alias, role=role))
 
 
@@ -41,9 +41,9 @@ class Grants(Session):
         return [build(ModelGrant, row) for row in rows]
 
     def grant_model(self, alias: str, role: str) -> None:
-        """Let a role and its members use a model that not all may use; "public" lets all. raises BadArgument, UnknownModel"""
+        """Let a role and its members use a model; "public" lets all. raises BadArgument, UnknownModel"""
         self._rows(call("lore.grant_model", alias=alias, role=role))
 
     def revoke_model(self, alias: str, role: str) -> None:
-        """Take a model from a role; from "public": from all to whom it is not granted. raises BadArgument, UnknownModel"""
+        """Take it from a role; "public": from all it is not granted to. raises BadArgument, UnknownModel"""
         self._rows(call("lore.revoke_model", alias=alias, role=role))

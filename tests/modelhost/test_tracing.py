@@ -166,7 +166,8 @@ def test_a_collector_that_is_not_there_costs_the_host_a_line_and_no_time(monkeyp
 def test_a_generation_tells_its_parameters_tokens_and_reasons_and_no_text(collector):
     tracer = Tracing(collector.url)
     numbers = Metrics(lambda alias, task: "small", lambda: [], tracer)
-    given = {"prompt": "secret", "stop": ["secret"], "max_tokens": 9, "temperature": 0.5, "seed": 4, "schema": {"a": "secret"}}
+    numbered = {"max_tokens": 9, "temperature": 0.5, "seed": 4}
+    given = {"prompt": "secret", "stop": ["secret"], "schema": {"a": "secret"}, **numbered}
     with numbers.observe(SimpleNamespace(op="generate", arguments=given, traceparent=None)) as seen:
         metrics.named("writer")
         metrics.charge(7)

@@ -32,7 +32,9 @@ def test_a_role_spends_its_tokens_and_no_more(db, spender, fails):
     assert spent(db, name) == 10
     assert spender.execute("SELECT role, tokens, tokens_spent FROM lore.budgets").fetchall() == [(name, 12, 10)]
     db.execute("SELECT lore.embed('another role goes on')")
-    assert db.execute("SELECT count(*) FROM lore.calls WHERE role = %s AND outcome = 'LO304'", [name]).fetchone()[0] == 3
+    assert (
+        db.execute("SELECT count(*) FROM lore.calls WHERE role = %s AND outcome = 'LO304'", [name]).fetchone()[0] == 3
+    )
 
 
 def test_what_is_spent_survives_a_rollback_a_larger_budget_and_a_killed_host(db, spender, host, fails):
@@ -52,7 +54,8 @@ def test_set_role_and_security_definer_leave_no_budget_behind(db, role, spender,
     name, other = spender.info.user, role("lore_reader")
     db.execute(f"GRANT {other} TO {name}")
     db.execute(f"""
-        CREATE FUNCTION public.wrapped() RETURNS vector LANGUAGE sql SECURITY DEFINER AS $$SELECT lore.embed('one two three')$$;
+        CREATE FUNCTION public.wrapped() RETURNS vector LANGUAGE sql SECURITY DEFINER
+            AS $$SELECT lore.embed('one two three')$$;
         ALTER FUNCTION public.wrapped() OWNER TO {other}""")
     db.execute("SELECT lore.set_budget(%s, tokens => 5)", [name])
     spender.execute("SELECT public.wrapped()")
@@ -65,8 +68,13 @@ def test_a_statement_has_a_budget_of_its_own(db, spender, fails):
     db.execute("SELECT lore.set_budget(%s, per_statement_tokens => 5)", [spender.info.user])
     for _ in range(2):
         spender.execute("SELECT lore.embed('one two three')")
-    assert fails("SELECT lore.embed('one two three') FROM generate_series(1, 2) AS i WHERE i > random()", on=spender) == "LO304"
-    assert fails("DO $$ BEGIN PERFORM lore.embed('one two'); PERFORM lore.embed('three'); END $$", on=spender) == "LO304"
+    assert (
+        fails("SELECT lore.embed('one two three') FROM generate_series(1, 2) AS i WHERE i > random()", on=spender)
+        == "LO304"
+    )
+    assert (
+        fails("DO $$ BEGIN PERFORM lore.embed('one two'); PERFORM lore.embed('three'); END $$", on=spender) == "LO304"
+    )
 
 
 def test_a_text_that_is_being_written_ends_where_the_budget_does(db, spender, writer, fails, idle):
@@ -130,7 +138,13 @@ def test_budgets_are_the_admins_and_must_be_sensible(db, spender, fails):
     assert fails("SELECT lore.set_budget('postgres', 1)", on=spender) == "42501"
     assert fails("SELECT lore.drop_budget('postgres')", on=spender) == "42501"
     assert fails("SELECT lore._call('set_budget', '{\"role\": 10, \"tokens\": 1}')", on=spender) == "LO103"
-    for wrong in ("'nobody of that name', 5", "NULL, 5", f"'{name}'", f"'{name}', -1", f"'{name}', 5, period => '-1 day'"):
+    for wrong in (
+        "'nobody of that name', 5",
+        "NULL, 5",
+        f"'{name}'",
+        f"'{name}', -1",
+        f"'{name}', 5, period => '-1 day'",
+    ):
         assert fails(f"SELECT lore.set_budget({wrong})") == "LO103"
     assert spender.execute("TABLE lore.budgets").fetchall() == []
     assert db.execute("SELECT lore.drop_budget(%s)", [name]).fetchone()[0] is False

@@ -2,7 +2,6 @@
 
 import threading
 
-import psycopg
 import pytest
 
 GENERATE = "SELECT lore.generate('abc', model => 'writer', max_tokens => 6)"
@@ -99,7 +98,8 @@ def test_a_role_gets_and_sees_its_own_results_alone(cached, writer, role, connec
     assert computed(bob) == 1
     assert bob.execute("SELECT DISTINCT role FROM lore_data.results").fetchall() == [(bob.info.user,)]
     assert admin.execute("SELECT count(*), count(result) FROM lore.cache").fetchone() == (3, 1)
-    insert = "INSERT INTO lore_data.results ({}key, operation, model, fingerprint, result, bytes) VALUES ({}'a', 'a', 'a', 'a', '1', 1)"
+    columns = "key, operation, model, fingerprint, result, bytes"
+    insert = f"INSERT INTO lore_data.results ({{}}{columns}) VALUES ({{}}'a', 'a', 'a', 'a', '1', 1)"
     assert fails(insert.format("role, ", f"'{alice.info.user}', "), on=bob) == "42501"
     assert fails("UPDATE lore_data.results SET role = 'x'", on=bob) == "42501"
     assert fails("SELECT lore.cache_clear(role => %s)", [alice.info.user], on=bob) == "42501"
@@ -172,7 +172,8 @@ def test_sessions_that_compute_the_same_at_once_wait_for_nobody(cached, writer, 
 def test_the_cache_stays_within_its_size_and_what_was_not_used_goes_first(cached, fails):
     cached.execute("""
         INSERT INTO lore_data.results (key, operation, model, fingerprint, result, bytes, used_at)
-        SELECT sha256(i::text::bytea), 'generate', 'm', 'f', to_jsonb(repeat('x', 1000)), 1300, now() - i * interval '1 minute'
+        SELECT sha256(i::text::bytea), 'generate', 'm', 'f', to_jsonb(repeat('x', 1000)), 1300,
+               now() - i * interval '1 minute'
         FROM generate_series(1, 2000) AS i""")
     cached.execute("SELECT lore.set_cache_size(1)")
     count, oldest = cached.execute("SELECT count(*), max(now() - used_at) FROM lore.cache").fetchone()

@@ -83,7 +83,8 @@ def test_set_role_and_security_definer_tell_both_names(db, role, connect):
     login, other = role("lore_reader"), role("lore_reader")
     db.execute(f"GRANT {other} TO {login}")
     db.execute(f"""
-        CREATE FUNCTION public.wrapped() RETURNS float LANGUAGE sql SECURITY DEFINER AS $$SELECT lore.similarity('a', 'b')$$;
+        CREATE FUNCTION public.wrapped() RETURNS float LANGUAGE sql SECURITY DEFINER
+            AS $$SELECT lore.similarity('a', 'b')$$;
         ALTER FUNCTION public.wrapped() OWNER TO {other}""")
     session = connect(user=login)
     session.execute("SELECT public.wrapped()")

@@ -1,5 +1,8 @@
 """lore.estimate: tokens as the model will count them, seconds as this host has taken."""
 
+import json
+
+import psycopg
 import pytest
 
 TEXTS = "ARRAY(SELECT 'text number ' || i || repeat(' with more words', i % 9) FROM generate_series(1, {}) AS i)"
@@ -14,7 +17,9 @@ def test_the_tokens_of_an_embedding_are_those_it_takes(db):
     columns = "model_used, texts, sampled, input_tokens, output_tokens, exact, seconds > 0, tokens_per_s > 0"
     model, count, sampled, tokens, *rest = one(db, f"SELECT {columns} FROM lore.estimate('embed', {texts})")
     db.execute(f"SELECT lore.embed({texts})")
-    spent = one(db, "SELECT input_tokens FROM lore.calls WHERE pid = pg_backend_pid() AND operation = 'embed' ORDER BY id DESC")
+    spent = one(
+        db, "SELECT input_tokens FROM lore.calls WHERE pid = pg_backend_pid() AND operation = 'embed' ORDER BY id DESC"
+    )
     assert (model, count, sampled, rest) == ("all-minilm-l6-v2", 150, 150, [0, True, True, True])
     assert tokens == spent[0]
 
@@ -28,14 +33,26 @@ def test_a_sample_stands_for_all_and_the_model_reads_no_more(db):
     assert total[0] == 1000000 and abs(total[1] - known * 500) < 0.01 * known * 500
 
 
-def test_what_a_generator_writes_is_learned_from_its_calls(db, writer):
-    estimate = "SELECT input_tokens, output_tokens, most_output_tokens, seconds, exact FROM lore.estimate('generate', {}, model => 'writer'{})"
-    texts = "ARRAY['abcdefgh', 'ijklmnop']"
-    db.execute("SELECT lore.add_model('writer', 'generate', source, options || '{\"concurrency\": 3}', replace => true) FROM lore.model_sources WHERE alias = 'writer'")
-    assert one(db, estimate.format(texts, ", max_tokens => 7"))[1:3] == (14, 14)
-    db.execute("SELECT lore.generate('abcdefgh', model => 'writer', max_tokens => 6)")
-    read, written, most, seconds, exact = one(db, estimate.format(texts, ", max_tokens => 50"))
-    assert 0 < read and most == 100 and 0 < written <= 100 and seconds > 0 and exact is False
+@pytest.fixture
+def fresh(db, chat_server):
+    """The alias of a language model that nobody has called yet."""
+    options = json.dumps({"name": chat_server[1], "structured": "none"})
+    db.execute("SELECT lore.add_model('fresh', 'generate', %s, %s, replace => true)", [chat_server[0], options])
+    yield "fresh"
+    with psycopg.connect(db.info.dsn, autocommit=True) as owner:
+        owner.execute("SELECT lore.drop_model('fresh', if_exists => true)")
+
+
+def test_what_a_generator_writes_and_how_fast_is_learned_from_its_calls(db, fresh):
+    columns = "output_tokens, most_output_tokens, seconds, exact, input_tokens > 0"
+    given = "ARRAY['abcdefgh', 'ijklmnop'], model => 'fresh', max_tokens => 50"
+    estimate = f"SELECT {columns} FROM lore.estimate('generate', {given})"
+    assert one(db, estimate) == (100, 100, None, False, True)
+    for _ in range(2):
+        db.execute("SELECT lore.generate('abcdefgh', model => 'fresh', max_tokens => 6)")
+    spent = one(db, "SELECT sum(work_ms) / 1000 FROM lore.calls WHERE model = 'fresh' AND operation = 'generate'")[0]
+    written, most, seconds, *_ = one(db, estimate)
+    assert (written, most) == (12, 100) and seconds == pytest.approx(spent, rel=0.7)
 
 
 @pytest.mark.parametrize("operation", ["rerank", "generate", "classify", "summarize"])

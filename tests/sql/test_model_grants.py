@@ -24,7 +24,7 @@ def test_a_model_is_refused_to_those_it_is_not_granted_to(db, secret, role, conn
         "SELECT lore.embed(ARRAY['a', 'b'], model => 'secret')",
         "SELECT lore.similarity('a', 'b', model => 'secret')",
         "SELECT lore.tokens('a', model => 'secret')",
-        "SELECT lore._call('embed', '{\"texts\": [\"a\"], \"model\": \"secret\", \"role\": 10, \"member\": [10]}')",
+        'SELECT lore._call(\'embed\', \'{"texts": ["a"], "model": "secret", "role": 10, "member": [10]}\')',
     ]
     assert {fails(way, on=reader) for way in ways} == {"42501"}
     for allowed in (db, admin):
@@ -43,7 +43,12 @@ def test_members_of_a_role_have_its_right_until_they_leave_it(db, secret, role, 
     assert fails(EMBED, on=member) == "42501"
     db.execute(f"GRANT {group} TO {name}")
     assert member.execute(EMBED).fetchone()[0]
-    assert member.execute("SELECT cardinality(lore.embed(array_fill('a'::text, ARRAY[600]), model => 'secret'))").fetchone()[0] == 600
+    assert (
+        member.execute(
+            "SELECT cardinality(lore.embed(array_fill('a'::text, ARRAY[600]), model => 'secret'))"
+        ).fetchone()[0]
+        == 600
+    )
     db.execute(f"REVOKE {group} FROM {name}")
     assert fails(EMBED, on=member) == "42501"
     db.execute(f"GRANT {group} TO {name} WITH INHERIT FALSE")
@@ -65,7 +70,9 @@ def test_a_generator_and_its_stream_are_refused_alike(db, writer, role, connect,
     db.execute(f"GRANT {group} TO {name}")
     for way in ways:
         reader.execute(way)
-    outcomes = db.execute("SELECT model, outcome FROM lore.calls WHERE role = %s ORDER BY id LIMIT 1", [name]).fetchone()
+    outcomes = db.execute(
+        "SELECT model, outcome FROM lore.calls WHERE role = %s ORDER BY id LIMIT 1", [name]
+    ).fetchone()
     assert outcomes == ("writer", "42501")
 
 
@@ -93,7 +100,11 @@ def test_grants_are_listed_and_go_with_the_model_and_outlive_the_host(db, secret
     db.execute(FOLDER)
     assert db.execute(listed).fetchall() == [("public",)]
     reader = connect(user=name)
-    for statement in ("SELECT lore.grant_model('secret', 'public')", "SELECT lore.revoke_model('secret', 'public')", "TABLE lore.model_grants"):
+    for statement in (
+        "SELECT lore.grant_model('secret', 'public')",
+        "SELECT lore.revoke_model('secret', 'public')",
+        "TABLE lore.model_grants",
+    ):
         assert fails(statement, on=reader) == "42501"
     assert fails("SELECT lore.grant_model('nothing', 'public')") == "LO201"
     assert fails("SELECT lore.grant_model('secret', 'nobody of that name')") == "LO103"
