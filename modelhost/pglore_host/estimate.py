@@ -33,6 +33,7 @@ MAX_TOKENS = 512  # of a text, where nobody names a bound
 CALLS = 500  # of the ledger that are looked at
 PROBE_TEXTS, PROBE_TOKENS = 16, 8
 PADDING = 1.1
+LEARNED_TEXTS = 50  # of an operator's calls, from which on what it reads for a text is known
 MOST = 1 << 50
 
 
@@ -54,6 +55,8 @@ async def estimate(registry: Registry, accounts: Accounting, arguments: dict) ->
             mean += INSTRUCTION
         per_call = (await _counts(use, [query], op))[0] if op == "rerank" and query else 0
         rows = await _rows(accounts, op, use.entry.alias, many=total > 1)
+        if op in WRITTEN and rows[:, 2].sum() >= LEARNED_TEXTS:  # it decides itself whom it asks about what
+            mean = float(rows[:, 0].sum() / rows[:, 2].sum())
         read = round(mean * total) + per_call
         each = float(_written(op, rows, mean, bound)) if writes else 0.0
         seconds, basis = await _seconds(use, rows, read, each * total, sample, bool(total), op)

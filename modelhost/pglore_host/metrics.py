@@ -29,7 +29,8 @@ TASKS = {  # counted
     **{"embed": "embed", "similarity": "embed", "rerank": "rerank"},
     **dict.fromkeys(GENERATE + ANSWER, "generate"),
 }
-MANY = {"embed": "texts", "rerank": "documents", "generate_many": "prompts"}  # what holds the texts of a request
+# What holds the texts of a request; of an operator it is inputs.
+MANY = {"embed": "texts", "rerank": "documents", "generate_many": "prompts"}
 NUMBERS = ("max_tokens", "temperature", "top_p", "seed")  # of a request, that a span tells
 LANES = ("interactive", "bulk")
 TOTAL = "total"
@@ -94,7 +95,7 @@ class Observation:
                     error = over = self.meter.over_time()
         if error is not None and not (self.answered and isinstance(error, GeneratorExit)):
             self.code = _code(error)
-        given = self.arguments.get(MANY.get(self.op, ""))
+        given = self.arguments.get(MANY.get(self.op, "inputs"))
         self.texts = len(given) if isinstance(given, list) else 1
         self._metrics.count(self)
         if over is not None:

@@ -136,8 +136,8 @@ class Operations:
         elif request.op in ADMIN_COST:
             result = await ADMIN_COST[request.op](self._accounts, self.registry, request.caller, request.arguments)
         elif request.op == "status":
-            damage = self.registry.damage or self.registry.policy.damage
-            result = {**self._server.status(self.registry), "damage": damage}
+            damage = {"damage": self.registry.damage, "policy_damage": self.registry.policy.damage}
+            result = {**self._server.status(self.registry), **damage}
         elif request.op == "stop":
             result = await self._server.stop()
         else:
