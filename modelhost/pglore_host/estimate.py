@@ -54,7 +54,9 @@ async def estimate(registry: Registry, accounts: Accounting, arguments: dict) ->
         if writes and op in WRITTEN:
             mean += INSTRUCTION
         per_call = (await _counts(use, [query], op))[0] if op == "rerank" and query else 0
-        rows = await _rows(accounts, op, use.entry.alias, many=total > 1)
+        # Without a language model an operator's calls are those of the embedder.
+        alias = use.worker.alias if op in WRITTEN and not writes else use.entry.alias
+        rows = await _rows(accounts, op, alias, many=total > 1)
         if op in WRITTEN and rows[:, 2].sum() >= LEARNED_TEXTS:  # it decides itself whom it asks about what
             mean = float(rows[:, 0].sum() / rows[:, 2].sum())
         read = round(mean * total) + per_call
