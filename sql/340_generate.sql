@@ -35,16 +35,18 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    reply lore._reply := lore._host(op, arguments);
+    found jsonb;
 BEGIN
-    IF reply.error IS NOT NULL THEN
-        PERFORM lore._check(reply.error);
+    IF current_setting('lore.result_cache', true) <> '' THEN
+        found := lore._results(op, arguments - ARRAY['prompt', 'messages'], ARRAY[coalesce(arguments ->> 'prompt', arguments ->> 'messages')]) -> 0;
+    ELSE
+        found := lore._call(op, arguments);
     END IF;
-    IF reply.result ->> 'complete' = 'false' THEN
+    IF found ->> 'complete' = 'false' THEN
         RAISE NOTICE 'the text ended at its bound of tokens: it is not yet what was asked for'
             USING HINT = 'Raise max_tokens.';
     END IF;
-    RETURN reply.result;
+    RETURN found;
 END
 $$;
 

@@ -3,10 +3,15 @@
 CREATE FUNCTION lore._generated_many(
     arguments jsonb                         -- of generate, but for "prompts"
 ) RETURNS jsonb
-LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 1000000
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT lore._generated('generate_many', arguments)
+BEGIN
+    IF current_setting('lore.result_cache', true) <> '' THEN
+        RETURN lore._results('generate', arguments - 'prompts', ARRAY(SELECT jsonb_array_elements_text(arguments -> 'prompts')));
+    END IF;
+    RETURN lore._call('generate_many', arguments);
+END
 $$;
 
 COMMENT ON FUNCTION lore._generated_many(jsonb) IS

@@ -3,7 +3,7 @@
 CREATE FUNCTION lore._catalog_revision() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '0005'::text $$;
+AS $$ SELECT '0006'::text $$;
 
 COMMENT ON FUNCTION lore._catalog_revision() IS 'Revision of the catalog that this version of the extension works on.';
 

@@ -55,7 +55,11 @@ BEGIN
         UNION ALL
         SELECT 'error', format('the list of added models is damaged, so that none of them can be used: %s', reply.result ->> 'damage'),
             'Mend or remove pglore/models.json in the data directory, then SELECT lore.host_stop().'
-        WHERE reply.result ->> 'damage' IS NOT NULL;
+        WHERE reply.result ->> 'damage' IS NOT NULL
+        UNION ALL
+        SELECT 'error', format('the list of rights and budgets is damaged, so that no model can be used: %s', reply.result ->> 'policy_damage'),
+            'Mend or remove pglore/policy.json in the data directory, then SELECT lore.host_stop().'
+        WHERE reply.result ->> 'policy_damage' IS NOT NULL;
 END
 $$;
 

@@ -14,9 +14,13 @@ from . import failure
 
 COMMANDS = (
     "ask",
+    "budgets",
+    "cache",
+    "calls",
     "collections",
     "doctor",
     "drop",
+    "estimate",
     "eval",
     "generate",
     "host",

@@ -123,6 +123,28 @@ def unload(alias: str, dsn: str | None, as_json: bool) -> None:
     tell(as_json, f'Unloaded model "{alias}".' if unloaded else f'Model "{alias}" was not loaded.', unloaded=unloaded)
 
 
+@command.command("grant")
+@click.argument("alias")
+@click.argument("role")
+@database
+def grant(alias: str, role: str, dsn: str | None, as_json: bool) -> None:
+    """Let a role and its members use a model; public lets all."""
+    with connection(dsn) as client:
+        client.grant_model(alias, role)
+    tell(as_json, f'"{role}" may use the model "{alias}".', granted=alias, role=role)
+
+
+@command.command("revoke")
+@click.argument("alias")
+@click.argument("role")
+@database
+def revoke(alias: str, role: str, dsn: str | None, as_json: bool) -> None:
+    """Take a model from a role; from public: from all to whom it is not granted."""
+    with connection(dsn) as client:
+        client.revoke_model(alias, role)
+    tell(as_json, f'The model "{alias}" is taken from "{role}".', revoked=alias, role=role)
+
+
 @command.command("sources")
 @database
 def sources(dsn: str | None, as_json: bool) -> None:

@@ -4,6 +4,7 @@ import json
 from json.encoder import encode_basestring as quoted  # a str as JSON, written in C; an encoder's object costs more
 
 from . import control
+from .caller import caller, memberships
 from .channel import exchange, frame
 from .failure import Failure
 from .trace import traceparent
@@ -14,8 +15,13 @@ TEXT_LIMIT = 1_000_000  # characters
 REPORT = "Please report it, with the server's log."
 BULK_TEXTS = 16  # arrays from this size on wait behind single texts
 engine_us = None  # what the host's tokenizer and engine took for the last group of texts; bench/embed.py reads it
-# The operator's operations: they come through lore._admin, which lore_admin alone may call, and are never sent twice.
-ADMIN_OPS = ("add_model", "drop_model", "set_default", "load_model", "unload_model", "model_sources", "stop")
+# The operator's operations: they come through lore._admin, which lore_admin alone may call. What changes something is
+# never sent twice.
+ADMIN_READS = ("model_sources", "all_budgets", "model_grants", "all_calls")
+ADMIN_OPS = (
+    *ADMIN_READS, "add_model", "drop_model", "set_default", "load_model", "unload_model", "stop",
+    "set_budget", "drop_budget", "grant_model", "revoke_model",
+)  # fmt: skip
 
 
 def embed(plpy, inputs, model, input_type, truncate, dimensions):
@@ -69,15 +75,14 @@ def _embed(plpy, inputs, options):
                 "Cut it with lore.chunk and embed the chunks.",
             )
     groups = list(_groups(inputs, texts))
-    trace = traceparent(plpy)
     lane = "bulk" if len(texts) >= BULK_TEXTS else "interactive"
     vectors, long = [None] * len(inputs), []
 
     rest = f', "lane": "{lane}", {", ".join([f"{quoted(name)}: {_json(options[name])}" for name in options])}}}'
 
-    def encode(number):
+    def encode(number, header):
         group = ", ".join([quoted(inputs[index]) for index in groups[number]])
-        return _request(number, "embed", f'{{"texts": [{group}]{rest}', trace)
+        return _request(number, "embed", f'{{"texts": [{group}]{rest}', header)
 
     def receive(number, header, body):
         global engine_us
@@ -87,7 +92,7 @@ def _embed(plpy, inputs, options):
         if "long" in header:
             long.append(header["long"])
 
-    exchange(plpy, len(groups), encode, receive)
+    _exchange(plpy, len(groups), encode, receive)
     return vectors, _notice(long, len(texts))
 
 
@@ -99,21 +104,39 @@ def _host(plpy, op, arguments, admin):
         )
     if op == "stop":
         return json.dumps(control.stop(plpy))
-    replies, trace = [], traceparent(plpy)
+    replies = []
 
     def receive(number, header, body):
         replies.append(body.decode("utf-8"))
 
-    exchange(plpy, 1, lambda number: _request(number, op, arguments, trace), receive, again=not admin)
+    again = not admin or op in ADMIN_READS
+    _exchange(plpy, 1, lambda number, header: _request(number, op, arguments, header), receive, again)
     return replies[0]
+
+
+def _exchange(plpy, count, encode, receive, again=True):
+    """As channel.exchange, with who calls in the header; `encode` takes that too.
+
+    A model that only some roles may use is refused with their list: the server says which of them the caller belongs
+    to, and the request is sent once more with that. Nothing of it is kept: a right that is taken away is gone at once.
+    """
+    header = caller(plpy) + traceparent(plpy)
+    try:
+        exchange(plpy, count, lambda number: encode(number, header), receive, again=again)
+    except Failure as failure:
+        found = memberships(plpy, list(failure.roles)) if failure.roles else None
+        if not found:
+            raise
+        header += f', "member": {found}'
+        exchange(plpy, count, lambda number: encode(number, header), receive, again=again)
 
 
 def _json(value):
     return quoted(value) if isinstance(value, str) else "null" if value is None else str(value).lower()
 
 
-def _request(number, op, arguments, trace):
-    return frame(f'{{"id": {number}, "op": {quoted(op)}{trace}, "arguments": {arguments}}}'.encode())
+def _request(number, op, arguments, header):
+    return frame(f'{{"id": {number}, "op": {quoted(op)}{header}, "arguments": {arguments}}}'.encode())
 
 
 def _groups(inputs, texts):

@@ -2,11 +2,11 @@
 
 
 class Failure(Exception):
-    """An error to report to the caller, with its SQLSTATE."""
+    """An error to report to the caller, with its SQLSTATE; `roles` (oids) are those whose members would not get it."""
 
-    def __init__(self, code, message, hint=None):
+    def __init__(self, code, message, hint=None, roles=()):
         super().__init__(message)
-        self.error = {"code": code, "message": message, "hint": hint}
+        self.error, self.roles = {"code": code, "message": message, "hint": hint}, roles
 
 
 class HostGone(Exception):

@@ -11,6 +11,7 @@ import time
 from json.encoder import encode_basestring as quoted
 
 from . import channel, launch
+from .caller import caller, memberships
 from .failure import Failure, HostGone
 from .trace import traceparent
 from .waits import wait
@@ -37,15 +38,23 @@ def stream(plpy, op, arguments):
 def _rows(plpy, op, arguments):
     if op not in OPS:
         raise Failure("LO103", "this operation is no stream", "The functions of schema lore say what there is.")
-    request = channel.frame(f'{{"id": 0, "op": {quoted(op)}{traceparent(plpy)}, "arguments": {arguments}}}'.encode())
-    first_death, tries, handed_on = None, 0, False
+    header = caller(plpy) + traceparent(plpy)
+    first_death, tries, handed_on, asked = None, 0, False, False
     while True:
+        request = channel.frame(f'{{"id": 0, "op": {quoted(op)}{header}, "arguments": {arguments}}}'.encode())
         link = launch.connect_or_start(plpy, lambda: channel.dial(plpy))
         try:
             for row in _replies(plpy, link, request):
                 handed_on = True
                 yield None, row
             return
+        except Failure as failure:  # as in calls._exchange
+            found = memberships(plpy, list(failure.roles)) if failure.roles and not asked else None
+            if not found:
+                raise
+            asked = True
+            header += f', "member": {found}'
+            continue
         except HostGone as gone:
             # As a call that is not a stream, it is sent again in silence; but not once a row has been seen.
             tries, first_death = tries + 1, first_death or time.monotonic()

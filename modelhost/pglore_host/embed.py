@@ -36,6 +36,7 @@ async def embed(registry: Registry, arguments: dict) -> tuple[dict, bytes]:
         if not texts:
             return {}, b""
         vectors, longer = await vectors_of(use, texts, input_type, lane, truncate)
+        metrics.made(vectors.shape[1])
         fields: dict = {"engine_us": metrics.engine_us()}
         if longer or (truncate and use.is_remote):
             fields["long"] = _long(use, longer, truncate)

@@ -35,11 +35,13 @@ HINTS = {
 class HostError(Exception):
     """An error of the list: its code, a message, and what to do about it (the list's hint if not given)."""
 
-    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+    def __init__(self, code: str, message: str, hint: str | None = None, roles: list[int] | None = None) -> None:
+        """`roles` are those (oids) whose members would not get it: the bridge asks the server about the caller."""
         super().__init__(message)
-        self.code, self.message, self.hint = code, message, hint or HINTS.get(code)
+        self.code, self.message, self.hint, self.roles = code, message, hint or HINTS.get(code), roles
 
-    def as_dict(self) -> dict[str, str | None]:
+    def as_dict(self) -> dict:
         """The error as a reply carries it: what neither JSON nor jsonb can hold is left out."""
         message = self.message.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
-        return {"code": self.code, "message": message, "hint": self.hint}
+        found = {"code": self.code, "message": message, "hint": self.hint}
+        return found if self.roles is None else {**found, "roles": self.roles}

@@ -1,6 +1,7 @@
 """Frames on the socket: u32le header length, u32le body length, header (JSON, UTF-8), body (bytes).
 
-A request's header is {"id": int, "op": text, "arguments": object}, with "traceparent": text where there is one.
+A request's header is {"id": int, "op": text, "arguments": object}, with "traceparent": text where there is one, and
+from the bridge "role": oid, "login": oid, "statement": text, and perhaps "member": [oid] (see Caller).
 A reply's is {"id": int} with more about its body, or {"id": int, "error": {"code", "message", "hint"}}.
 A request of a stream has several replies, all but the last with "more": true.
 The body of a reply is JSON; for embed it is one pgvector literal a line.
@@ -46,6 +47,16 @@ class Room:
                 future.set_result(None)
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, as the bridge says it: SQL can write a request's arguments, and nothing of this."""
+
+    role: int  # oid of current_user
+    login: int  # oid of session_user
+    statement: str = ""  # the same for all calls of one statement of the client
+    member: frozenset[int] = frozenset()  # roles it was found to belong to, after a model was refused to it
+
+
 @dataclass(slots=True)
 class Request:
     """One request as it came."""
@@ -57,6 +68,7 @@ class Request:
     size: int = 0  # bytes of room that it has taken
     room: Room | None = None
     traceparent: object = None  # W3C Trace Context, where the session has one; checked where it is used
+    caller: Caller | None = None  # None is the server's own account, outside of SQL
 
     def done(self, *_: object) -> None:
         """Give back the room it took; once."""
@@ -107,7 +119,20 @@ def _request(fields: object, body: bytes) -> Request:
     number, op, arguments = fields.get("id"), fields.get("op"), fields.get("arguments", {})
     if type(number) is not int or not isinstance(op, str) or not isinstance(arguments, dict):
         raise BadFrame("a header lacks id, op or arguments, or one is of the wrong kind")
-    return Request(number, op, arguments, body, traceparent=fields.get("traceparent"))
+    caller = _caller(fields) if "role" in fields else None
+    return Request(number, op, arguments, body, traceparent=fields.get("traceparent"), caller=caller)
+
+
+def _caller(fields: dict) -> Caller:
+    role, login, statement = fields["role"], fields.get("login"), fields.get("statement")
+    member = fields.get("member", ())
+    if type(role) is not int or type(login) is not int or not isinstance(statement, str) or not _oids(member):
+        raise BadFrame("a header does not say who calls")
+    return Caller(role, login, statement, frozenset(member))
+
+
+def _oids(member: object) -> bool:
+    return not member or (isinstance(member, list) and all(type(oid) is int for oid in member))
 
 
 def pack(header: dict, body: bytes = b"") -> bytes:

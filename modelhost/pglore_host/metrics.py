@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import errors
+from .accounting import Accounting, Clock, worked
 from .errors import HostError
 from .histogram import Histogram
 from .usage import Usage
 
 if TYPE_CHECKING:
-    from .frames import Request
+    from .budget import Meter
+    from .frames import Caller, Request
     from .tracing import Tracing
 
 GENERATE = ("generate", "generate_many", "generate_stream", "chat", "chat_stream")
@@ -27,7 +29,9 @@ TASKS = {  # counted
     **{"embed": "embed", "similarity": "embed", "rerank": "rerank"},
     **dict.fromkeys(GENERATE + ANSWER, "generate"),
 }
-MANY = {"embed": "texts", "rerank": "documents", "generate_many": "prompts"}  # what holds the texts of a request
+# What holds the texts of a request; of an operator it is inputs.
+MANY = {"embed": "texts", "rerank": "documents", "generate_many": "prompts"}
+NUMBERS = ("max_tokens", "temperature", "top_p", "seed")  # of a request, that a span tells
 LANES = ("interactive", "bulk")
 TOTAL = "total"
 PARTS = (TOTAL, "queue", "tokenize", "infer")
@@ -39,8 +43,9 @@ class Observation:
     """One request under way; a context manager around its answer."""
 
     __slots__ = (
-        "_metrics", "_token", "alias", "arguments", "batch_texts", "code", "ended_s", "lane", "op", "parts",
-        "started_s", "texts", "tokens", "traceparent",
+        "_clock", "_metrics", "_token", "alias", "answered", "arguments", "batch_texts", "cached", "caller", "code",
+        "dimensions", "ended_s", "finish_reason", "given", "lane", "live", "meter", "op", "outcome", "parts", "read",
+        "said", "started_s", "texts", "tokens", "traceparent", "written",
     )  # fmt: skip
 
     def __init__(self, metrics: "Metrics", request: "Request") -> None:
@@ -52,20 +57,49 @@ class Observation:
         self.texts = self.tokens = self.batch_texts = 0
         self.code: str | None = None  # of the error, or "cancelled"
         self.started_s = self.ended_s = 0.0
+        self.caller = getattr(request, "caller", None)
+        self.read = self.written = self.cached = 0  # tokens: of the input, of the output, of the input known before
+        self.live: list[Callable[[], float]] = []  # each says when an engine took a part that is under way, or 0
+        self.meter: Meter | None = None
+        self.answered = False  # the last reply of a stream has been handed on: nobody asks whether there is another
+        self.outcome: str | None = None  # code of an error that is part of the result
+        self.finish_reason: str | None = None
+        self.dimensions: int | None = None  # of vectors
+        self.given: dict = {}  # texts of the arguments, likewise
+        self.said: object = None  # the result's text, where the log of calls is to have it
+        self._clock: Clock | None = None
+
+    @property
+    def input_tokens(self) -> int:
+        """Tokens of the input, as far as anybody knows."""
+        return self.read or max(0, self.tokens - self.written)
 
     def __enter__(self) -> "Observation":
         self._token = current.set(self)
         self.started_s = time.perf_counter()
+        if (accounts := self._metrics.accounts) is not None:
+            self.meter = accounts.budgets.meter(self.caller)
+            if self.meter is not None and self.meter.left_s() is not None:
+                self._clock = Clock(self, self.meter)
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.ended_s = time.perf_counter()
         current.reset(self._token)
-        if error is not None:
+        over = None
+        if self.meter is not None:
+            self.meter.worked(worked(self))
+            if self._clock is not None:
+                self._clock.stop()
+                if self._clock.rung and error is not None:
+                    error = over = self.meter.over_time()
+        if error is not None and not (self.answered and isinstance(error, GeneratorExit)):
             self.code = _code(error)
-        given = self.arguments.get(MANY.get(self.op, ""))
+        given = self.arguments.get(MANY.get(self.op, "inputs"))
         self.texts = len(given) if isinstance(given, list) else 1
         self._metrics.count(self)
+        if over is not None:
+            raise over from None
 
 
 current: ContextVar[Observation | None] = ContextVar("observation", default=None)
@@ -81,6 +115,55 @@ def part(name: str, started_s: float) -> None:
     """Hook: a part of the request, which began at `started_s` (time.perf_counter), has ended."""
     if (seen := current.get()) is not None:
         seen.parts.append((name, started_s, time.perf_counter()))
+
+
+def charge(tokens: int) -> None:
+    """Hook: so many tokens are about to be read; raises HostError LO304 where no budget has room for them."""
+    if (seen := current.get()) is not None:
+        if seen.meter is not None:
+            seen.meter.charge(tokens)
+        seen.read += tokens
+
+
+def grown(tokens: int) -> None:
+    """Hook: so many tokens have been written, and more are to come; raises HostError LO304 where a budget ends."""
+    if (seen := current.get()) is not None:
+        seen.written += tokens
+        if seen.meter is not None:
+            seen.meter.grown(tokens)
+
+
+def settle(read: int = 0, written: int = 0, cached: int = 0) -> None:
+    """Hook: tokens that were charged too few, or too many, now that all is known."""
+    if (seen := current.get()) is not None:
+        seen.read += read
+        seen.written += written
+        seen.cached += cached
+        if seen.meter is not None:
+            seen.meter.add(read + written)
+
+
+def under_way(since: Callable[[], float]) -> None:
+    """Hook: an engine has been given a part of the request; `since` says when it took it (time.perf_counter), or 0."""
+    if (seen := current.get()) is not None:
+        seen.live.append(since)
+
+
+def ended(since: Callable[[], float]) -> None:
+    """Hook: that part is done; `ran` has noted it."""
+    if (seen := current.get()) is not None and since in seen.live:
+        seen.live.remove(since)
+
+
+def made(dimensions: int) -> None:
+    """Hook: vectors of so many dimensions were made."""
+    if (seen := current.get()) is not None:
+        seen.dimensions = dimensions
+
+
+def caller() -> "Caller | None":
+    """Who made the request; None outside of one, and for the server's own account."""
+    return seen.caller if (seen := current.get()) is not None else None
 
 
 def ran(
@@ -100,6 +183,12 @@ def engine_us() -> int | None:
     if (seen := current.get()) is None:
         return None
     return round(1e6 * sum(end - start for name, start, end in seen.parts if name in ("tokenize", "infer")))
+
+
+def kept(arguments: Mapping) -> dict:
+    """What a span tells of a request's arguments: numbers, and whether the answer is to be JSON."""
+    found = {name: arguments[name] for name in NUMBERS if type(arguments.get(name)) in (int, float)}
+    return {**found, "schema": True} if arguments.get("schema") is not None else found
 
 
 def _code(error: BaseException) -> str:
@@ -187,9 +276,10 @@ class Metrics:
         find: Callable[[str | None, str], str],
         served: Callable[[], Iterable[Served]],
         tracing: "Tracing | None" = None,
+        accounts: Accounting | None = None,
     ) -> None:
         """`find` gives the alias for a name (None: the default) and a task, or raises HostError; `served` lists all."""
-        self._find, self._served, self.tracing = find, served, tracing
+        self._find, self._served, self.tracing, self.accounts = find, served, tracing, accounts
         self._requests: dict[str, Requests] = {}
 
     def observe(self, request: "Request") -> Observation:
@@ -202,8 +292,11 @@ class Metrics:
             if alias not in self._requests:
                 self._requests[alias] = Requests()
             self._requests[alias].add(seen)
+        if self.accounts is not None and (seen.op in TASKS or seen.read or seen.written):
+            self.accounts.count(seen)
+        if self.tracing is not None or self.accounts is not None:
+            seen.arguments = kept(seen.arguments)  # texts are not to wait until rows and spans are made
         if self.tracing is not None:
-            seen.arguments = {}  # texts are not to wait until the spans are made
             self.tracing.add(seen)
 
     def _meant(self, seen: Observation) -> str | None:

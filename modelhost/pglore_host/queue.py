@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -174,18 +175,32 @@ class Queue:
         loop = asyncio.get_running_loop()
         job = Job(texts, loop, loop.create_future(), reduce, types, [None] * len(texts), len(texts))
         waiting = [Text(len(ids), job, index) for index, ids in enumerate(texts)]
-        with self._changed:
-            self._admit(chosen, len(texts), sum(padded_length(text.length) for text in waiting))
-            chosen.add(job, waiting)
-            self._changed.notify()
+        tokens = sum(map(len, texts))
+        metrics.charge(tokens)
+        try:
+            with self._changed:
+                self._admit(chosen, len(texts), sum(padded_length(text.length) for text in waiting))
+                chosen.add(job, waiting)
+                self._changed.notify()
+        except HostError:
+            metrics.settle(read=-tokens)
+            raise
+        since = partial(getattr, job, "taken_s")
+        metrics.under_way(since)
         try:
             results = await job.done
         except asyncio.CancelledError:
             with self._changed:
                 job.closed = True
                 chosen.drop(job)
+            if job.taken_s:
+                metrics.ran(lane, job.submitted_s, job.taken_s, tokens, job.batch_texts)
+            else:
+                metrics.settle(read=-tokens)
             raise
-        metrics.ran(lane, job.submitted_s, job.taken_s, sum(map(len, texts)), job.batch_texts, job.ended_s)
+        finally:
+            metrics.ended(since)
+        metrics.ran(lane, job.submitted_s, job.taken_s, tokens, job.batch_texts, job.ended_s)
         return results
 
     def _lane(self, texts: int, lane: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import orjson
 
 from . import frames, log
+from .accounting import Accounting
 from .entry import Use
 from .errors import HostError
 from .frames import Request
@@ -27,8 +28,8 @@ USUAL = ("document", "query", None)
 class Quick:
     """Tries the short way for a request."""
 
-    def __init__(self, registry: Registry, metrics: Metrics) -> None:
-        self._registry, self._metrics = registry, metrics
+    def __init__(self, registry: Registry, metrics: Metrics, accounts: Accounting) -> None:
+        self._registry, self._metrics, self._accounts = registry, metrics, accounts
         self._arriving = 0
 
     async def answer(self, request: Request) -> tuple[bytes, Callable[[], None]] | None:
@@ -36,7 +37,7 @@ class Quick:
         if request.op != "embed" or (text := _only(request.arguments)) is None:
             return None
         use = self._use(request.arguments.get("model"))
-        if use is None or not use.model.queue.quick:
+        if use is None or not use.model.queue.quick or not self._accounts.plain(request.caller, use.entry.alias):
             return None
         self._arriving += 1
         try:
@@ -88,6 +89,7 @@ class Quick:
             model.used_at = time.monotonic()
             seen = Observation(self._metrics, request)
             seen.alias, seen.texts, seen.tokens, seen.batch_texts = use.entry.alias, 1, tokens, 1
+            seen.read = tokens
             seen.started_s, seen.ended_s = started, ended
             seen.parts = [
                 ("tokenize", started, tokenized),

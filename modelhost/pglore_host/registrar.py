@@ -106,6 +106,7 @@ class Registrar:
                 defaults[task] = OWN_DEFAULTS[task]
             self._writable()
             await self._write(entries, defaults)
+            self._registry.policy.forget(alias)
         log.write("model dropped", alias=alias)
         return True
 

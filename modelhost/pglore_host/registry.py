@@ -18,14 +18,16 @@ from .files import ModelFiles
 from .memory import Memory
 from .metrics import Served
 from .model import Model
+from .policy import Policy
 from .settings import Settings
 
 
 class Registry:
     """Finds, loads and lends models."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, policy: Policy | None = None) -> None:
         self.settings = settings
+        self.policy = policy or Policy(settings.folder)
         self.memory = Memory(settings)
         self.entries: dict[str, Entry] = dict(OWN)
         self.defaults: dict[str, str] = dict(OWN_DEFAULTS)
@@ -66,13 +68,20 @@ class Registry:
     def use(self, alias: str | None, task: str) -> "Hold":
         """`async with registry.use(alias, task) as use`: the model, loaded, and kept so for the time of the block.
 
-        raises  HostError LO201, LO204, LO206, LO301, LO303
+        raises  HostError 42501, LO201, LO204, LO206, LO301, LO303
         """
-        return Hold(self, self.find(alias, task))
+        return Hold(self, self.allowed(alias, task))
+
+    def allowed(self, alias: str | None, task: str) -> Entry:
+        """As `find`, for who makes the request that is under way; raises HostError 42501 too."""
+        entry = self.find(alias, task)
+        metrics.named(entry.alias)
+        self.policy.check(entry.alias, metrics.caller())
+        return entry
 
     def local(self, alias: str | None) -> "Hold":
         """As `use` for an embedder, but for one with a tokenizer here: a remote one is stood in for by pglore's own."""
-        entry = self.find(alias, "embed")
+        entry = self.allowed(alias, "embed")
         return Hold(self, OWN[EMBEDDER] if entry.origin.kind == "remote" else entry)
 
     async def ready(self, entry: Entry, *, again: bool = False) -> Model:

@@ -19,6 +19,7 @@ NUMBERS = (  # whole numbers: name, least, most
     ("queue_texts", 1, 1 << 24),
     ("max_wait_ms", 1, 86_400_000),
     ("unload_after_s", 0, 1 << 31),
+    ("log_calls", 0, 10_000_000),
 )
 
 
@@ -36,6 +37,8 @@ class Settings:
     max_wait_ms: int = 10_000  # a query that would wait longer than this is told "busy" at once
     memory: Mapping[str, int] = field(default_factory=dict)  # bytes that models may take, by device; a share if not set
     unload_after_s: int = 3600  # a model that nobody has used for this long is unloaded; 0 is never
+    log_calls: int = 100_000  # calls of models that are remembered for lore.calls; 0 is none
+    log_texts: bool = False  # whether what was asked and answered is remembered too
     hub_url: str = ""  # of another hub than the usual one
     prometheus: str = ""  # address to answer GET /metrics at, such as 127.0.0.1:9187; off if empty
     otel: str = ""  # base URL of the OTLP/HTTP collector that spans are sent to; off if empty
@@ -61,6 +64,8 @@ def load(data_directory: Path, path: Path | None) -> Settings:
         value = getattr(settings, name)
         if type(value) is not int or not low <= value <= high:
             raise ValueError(f"{name} in {path} is {value!r}, not a number from {low} to {high}")
+    if not isinstance(settings.log_texts, bool):
+        raise ValueError(f"log_texts in {path} is {settings.log_texts!r}, not true or false")
     if not isinstance(settings.hub_url, str) or not re.fullmatch(r"(https?://[!-~]+)?", settings.hub_url):
         raise ValueError(f"hub_url in {path} is no http or https address")
     for name, read in (("prometheus", prometheus.address), ("otel", tracing.endpoint)):

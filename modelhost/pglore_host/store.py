@@ -35,7 +35,12 @@ def read(folder: Path) -> tuple[list[dict], dict[str, str]]:
 def write(folder: Path, models: list[dict], defaults: dict[str, str]) -> None:
     """Put a new file in the old one's place, in one step and on the disk."""
     text = json.dumps({"format": FORMAT, "models": models, "defaults": defaults}, indent=2) + "\n"
-    path = folder / NAME
+    replace(folder / NAME, text)
+    log.write("models written", count=len(models))
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file in one step and on the disk: after a crash it is the old one or the new one."""
     part = path.with_suffix(f".{os.getpid()}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
@@ -43,9 +48,8 @@ def write(folder: Path, models: list[dict], defaults: dict[str, str]) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
-    directory = os.open(folder, os.O_RDONLY)
+    directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
-    log.write("models written", count=len(models))

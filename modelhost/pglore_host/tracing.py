@@ -3,7 +3,7 @@
 A request becomes a span `lore.<operation>` with a child for each part: load, queue, tokenize, infer. They are made
 after the request has ended, in a thread of their own, from the times that metrics.Observation has noted. Attributes
 are numbers, codes and aliases, never texts. Source of their names: OpenTelemetry's semantic conventions for generative
-AI.
+AI, as of their version 1.41.
 """
 
 import logging
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import __version__, log
-from .metrics import Observation
+from .metrics import GENERATE, NUMBERS, Observation
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -139,19 +139,34 @@ def _emit(tracer: Any, seen: Observation) -> None:
     span.end(at(seen.ended_s))
 
 
-def _attributes(seen: Observation) -> dict[str, str | int]:
-    found: dict[str, str | int] = {"lore.lane": seen.lane}
-    if seen.op in OPERATIONS:
+def _attributes(seen: Observation) -> dict[str, str | int | float | list[str]]:
+    found: dict[str, str | int | float | list[str]] = {"lore.lane": seen.lane}
+    operation = OPERATIONS.get(seen.op)
+    if operation is None and seen.written + seen.read:
+        operation = "text_completion" if seen.written else "embeddings"
+    if operation is not None:
         found |= {
-            "gen_ai.operation.name": OPERATIONS[seen.op],
+            "gen_ai.operation.name": operation,
             "gen_ai.provider.name": "pglore",
             "lore.texts": seen.texts,
             "lore.batch.texts": seen.batch_texts,
         }
-    if seen.tokens:
-        found["gen_ai.usage.input_tokens"] = seen.tokens
+    counts = {
+        "gen_ai.usage.input_tokens": seen.input_tokens,
+        "gen_ai.usage.output_tokens": seen.written,
+        "gen_ai.usage.cache_read.input_tokens": seen.cached,
+        "gen_ai.embeddings.dimension.count": seen.dimensions,
+    }
+    found |= {name: count for name, count in counts.items() if count}
+    if seen.op in GENERATE:
+        found["gen_ai.output.type"] = "json" if seen.arguments.get("schema") else "text"
+        found |= {f"gen_ai.request.{name}": seen.arguments[name] for name in NUMBERS if name in seen.arguments}
+        if seen.finish_reason is not None:
+            found["gen_ai.response.finish_reasons"] = seen.finish_reason.split(",")
     if seen.alias is not None:
         found["gen_ai.request.model"] = seen.alias
+        if seen.op in GENERATE and seen.code is None:
+            found["gen_ai.response.model"] = seen.alias
     if seen.code is not None:
         found["error.type"] = seen.code
     return found

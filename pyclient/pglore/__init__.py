@@ -12,6 +12,9 @@ draws the tree of what they raise.
 """
 
 from .ask import Answer, AnswerPiece, AskOptions, Source
+from .budgets import Budget
+from .cache import CachedResult
+from .calls import Call
 from .chunk import Chunk
 from .client import AsyncClient, Client
 from .collection import AsyncCollection, Change, Collection, CollectionInfo
@@ -41,10 +44,12 @@ from .errors import (
     UnknownEngine,
     UnknownModel,
 )
+from .estimate import Estimate
 from .evaluate import Evaluation, EvaluationQuery, KeptEvaluation
 from .explain import Stage
 from .generate import ChatOptions, Generation, GenerationOptions, PromptOptions
 from .golden import GoldenQuery
+from .grants import ModelGrant
 from .host import HostMetrics, HostStatus
 from .indexes import Band, BuiltIndex, IndexEstimate, Maintained, Recall
 from .models import Model, ModelSource
@@ -72,8 +77,11 @@ __all__ = [
     "BadFilter",
     "BadSchema",
     "Band",
+    "Budget",
     "BudgetSpent",
     "BuiltIndex",
+    "CachedResult",
+    "Call",
     "CallerError",
     "CatalogMissing",
     "Change",
@@ -88,6 +96,7 @@ __all__ = [
     "Document",
     "EmptyInput",
     "Error",
+    "Estimate",
     "Evaluation",
     "EvaluationQuery",
     "ExtensionMissing",
@@ -110,6 +119,7 @@ __all__ = [
     "Maintained",
     "Matched",
     "Model",
+    "ModelGrant",
     "ModelNotLoaded",
     "ModelSource",
     "OutOfMemory",

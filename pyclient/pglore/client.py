@@ -6,13 +6,18 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+from .budgets import AsyncBudgets, Budgets
+from .cache import AsyncCache, Cache
+from .calls import AsyncCalls, Calls
 from .chunk import AsyncChunks, Chunks
 from .collection import AsyncCollections, Collections
 from .doctor import AsyncDoctor, Doctor
 from .embed import AsyncEmbed, Embed
+from .estimate import AsyncEstimates, Estimates
 from .evaluate import AsyncEvaluations, Evaluations
 from .generate import AsyncGenerate, Generate
 from .golden import AsyncGolden, Golden
+from .grants import AsyncGrants, Grants
 from .host import AsyncHost, Host
 from .indexes import AsyncMaintain, Maintain
 from .models import AsyncModels, Models
@@ -44,6 +49,7 @@ class AsyncClient(
     AsyncEmbed, AsyncTokens, AsyncSimilarity, AsyncRerank, AsyncGenerate, AsyncRewrite, AsyncChunks, AsyncParse,
     AsyncModels, AsyncHost, AsyncDoctor, AsyncCollections, AsyncMaintain, AsyncSearchAll, AsyncGolden, AsyncEvaluations,
     AsyncTemplates,
+    AsyncEstimates, AsyncCalls, AsyncBudgets, AsyncGrants, AsyncCache,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 
@@ -78,6 +84,7 @@ class Client(
     Embed, Tokens, Similarity, Rerank, Generate, Rewrite, Chunks, Parse,
     Models, Host, Doctor, Collections, Maintain, SearchAll, Golden, Evaluations,
     Templates,
+    Estimates, Calls, Budgets, Grants, Cache,
 ):  # fmt: skip
     """pglore on a psycopg connection of yours, which you commit and close; `connect` makes one for you."""
 

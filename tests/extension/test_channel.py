@@ -20,7 +20,7 @@ sys.path.insert(0, sys.argv[2])
 import pglore_bridge
 class plpy:
     prepare = staticmethod(lambda statement: statement)
-    execute = staticmethod(lambda plan: [{"traceparent": None}])
+    execute = staticmethod(lambda plan: [{"traceparent": None, "role": 10, "login": 10, "started": 0}])
 op, admin = sys.argv[3], sys.argv[3] == "add_model"
 replies = []
 for _ in range(int(sys.argv[4])):

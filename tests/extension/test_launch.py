@@ -20,7 +20,7 @@ sys.path.insert(0, sys.argv[2])
 import pglore_bridge
 class plpy:
     prepare = staticmethod(lambda statement: statement)
-    execute = staticmethod(lambda plan: [{"traceparent": None}])
+    execute = staticmethod(lambda plan: [{"traceparent": None, "role": 10, "login": 10, "started": 0}])
 print(__import__("json").dumps(pglore_bridge.host(plpy, "status", "{}")))
 """
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pglore_host import errors, metrics, tracing
+from pglore_host import cost, errors, metrics, tracing
 from pglore_host.errors import HostError
 from pglore_host.metrics import Metrics
 from pglore_host.tracing import Tracing
@@ -161,6 +161,31 @@ def test_a_collector_that_is_not_there_costs_the_host_a_line_and_no_time(monkeyp
     started = time.monotonic()
     tracer.close()
     assert time.monotonic() - started < tracing.CLOSE_S + 1
+
+
+def test_a_generation_tells_its_parameters_tokens_and_reasons_and_no_text(collector):
+    tracer = Tracing(collector.url)
+    numbers = Metrics(lambda alias, task: "small", lambda: [], tracer)
+    numbered = {"max_tokens": 9, "temperature": 0.5, "seed": 4}
+    given = {"prompt": "secret", "stop": ["secret"], "schema": {"a": "secret"}, **numbered}
+    with numbers.observe(SimpleNamespace(op="generate", arguments=given, traceparent=None)) as seen:
+        metrics.named("writer")
+        metrics.charge(7)
+        metrics.grown(3)
+        metrics.settle(0, 1, 5)
+        cost.note(seen, {"text": "secret", "finish_reason": "length"}, False, False)
+    (span,) = collector.named("lore.generate")
+    found = attributes(span)
+    (reasons,) = [entry.value.array_value.values for entry in span.attributes if entry.key.endswith("finish_reasons")]
+    assert [reason.string_value for reason in reasons] == ["length"]
+    expected = {
+        "gen_ai.operation.name": "text_completion", "gen_ai.provider.name": "pglore", "gen_ai.output.type": "json",
+        "gen_ai.request.model": "writer", "gen_ai.response.model": "writer", "gen_ai.request.max_tokens": 9,
+        "gen_ai.request.seed": 4, "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 4,
+        "gen_ai.usage.cache_read.input_tokens": 5,
+    }  # fmt: skip
+    assert expected.items() <= found.items() and b"secret" not in collector.raw
+    tracer.close()
 
 
 def test_no_spans_are_made_of_texts_that_wait(traced):

@@ -118,3 +118,24 @@ def test_a_cancel_in_mid_generation_leaves_others_texts_alone(db, tiny, connect,
     assert took and statistics.median(took) < 0.2  # 60 ms on a machine that does nothing else
     assert set(texts) == {alone}
     idle()
+
+
+def test_a_budget_ends_a_text_that_is_written_here_and_leaves_the_others_alone(db, tiny, role, connect):
+    name = role("lore_reader")
+    spender, other = connect(user=name), connect()
+    db.execute("SELECT lore.set_budget(%s, tokens => 40)", [name])
+    long = "SELECT lore.generate('a', model => 'tiny', max_tokens => 200)"
+    try:
+        alone = one(other, long)
+        found = []
+        thread = threading.Thread(target=lambda: found.append(one(other, long)))
+        thread.start()
+        with pytest.raises(psycopg.Error) as caught:
+            spender.execute(long)
+        thread.join()
+        assert caught.value.sqlstate == "LO304" and found == [alone]
+        spent = one(db, "SELECT tokens_spent FROM lore.budgets WHERE role = %s", name)
+        written = "SELECT input_tokens + output_tokens FROM lore.calls WHERE role = %s AND outcome = 'LO304'"
+        assert 40 <= spent == one(db, written, name) <= 43
+    finally:
+        db.execute("SELECT lore.drop_budget(%s)", [name])

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import errors, metrics
@@ -105,18 +106,28 @@ class LanguageModel(Model):
         engine = self._engine
         if engine is None:
             raise HostError(errors.HOST_BUSY, "the model is being unloaded")
-        engine.submit(sequence)
+        metrics.charge(len(sequence.prompt))
+        told = 0
+        since = partial(getattr, sequence, "taken_s")
         try:
+            engine.submit(sequence)
+            metrics.under_way(since)
             while True:
                 piece = await sequence.pieces.get()
                 if isinstance(piece, HostError):
                     raise piece
+                if piece.finish_reason is None:
+                    told += piece.tokens
+                    metrics.grown(piece.tokens)
                 yield piece
                 if piece.finish_reason is not None:
                     return
         finally:
             if not sequence.ended:
                 engine.cancel(sequence)
+            metrics.ended(since)
+            read = 0 if sequence.taken_s else -len(sequence.prompt)  # nothing was read for who was never taken
+            metrics.settle(read, len(sequence.written) - told, sequence.cached)
             if sequence.taken_s:
                 tokens = len(sequence.prompt) + len(sequence.written)
                 ended = sequence.ended_s or time.perf_counter()
@@ -126,6 +137,14 @@ class LanguageModel(Model):
         """See Generator.count."""
         assert self._chat is not None
         return await asyncio.get_running_loop().run_in_executor(self._preparing, self._chat.count, texts)
+
+    async def lengths(self, conversations: Sequence[Sequence[Mapping]]) -> list[int]:
+        """Tokens of the prompts of conversations, the template's own included; raises HostError LO101, LO302."""
+        chat = self._chat
+        if chat is None:
+            raise HostError(errors.HOST_BUSY, "the model is being unloaded")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._preparing, lambda: [len(chat.ids(one)) for one in conversations])
 
     async def _sequence(self, request: GenerationRequest) -> "Row":
         """The request as the engine takes it; what cannot be is refused here, before it touches another's work."""

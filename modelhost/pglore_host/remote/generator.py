@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import metrics
@@ -16,6 +17,7 @@ from ..generation.judge import Judge
 from ..generation.request import GenerationRequest, Piece, Timings, Usage
 from . import Remote, chat, refusals
 from .chat import Reader
+from .work import guessed
 
 if TYPE_CHECKING:
     from .server import Server
@@ -51,19 +53,24 @@ class RemoteGenerator(Remote):
             await self._judge.admit(request.constraint)
         async with self._using() as server, self.queue.slot(request.lane):
             taken, first, last = time.perf_counter(), 0.0, None
+            since = partial(float, taken)
+            metrics.under_way(since)
             until = time.monotonic() + self.options.timeout_s
             whole = request.whole or request.constraint is not None
             pieces = self._whole(server, request, until) if whole else _pieces(server, request, until)
-            async with aclosing(pieces):  # type: ignore[type-var]
-                async for piece in pieces:
-                    first = first or (time.perf_counter() if piece.tokens else 0.0)
-                    if piece.finish_reason is None:
-                        yield piece
-                    else:
-                        last = piece
-            assert last is not None
-            tokens = (last.usage.prompt_tokens + last.usage.completion_tokens) if last.usage else 0
-            metrics.ran(request.lane, submitted, taken, tokens, 1)
+            try:
+                async with aclosing(pieces):  # type: ignore[type-var]
+                    async for piece in pieces:
+                        first = first or (time.perf_counter() if piece.tokens else 0.0)
+                        if piece.finish_reason is None:
+                            yield piece
+                        else:
+                            last = piece
+                assert last is not None
+            finally:
+                metrics.ended(since)
+                used = (last and last.usage) or Usage()
+                metrics.ran(request.lane, submitted, taken, used.prompt_tokens + used.completion_tokens, 1)
             # Of a text taken in whole the first token's time is not seen by anybody.
             seen = None if whole else _ms(submitted, first or time.perf_counter())
             timings = Timings(_ms(submitted, taken), seen, _ms(submitted, time.perf_counter()))
@@ -95,13 +102,19 @@ class RemoteGenerator(Remote):
 
 
 async def _pieces(server: "Server", request: GenerationRequest, until: float) -> AsyncIterator[Piece]:
-    """The pieces of one answer as they come."""
+    """The pieces of one answer as they come. What it reads is guessed until the server says it."""
     reader = Reader()
+    guess, told = guessed([str(message.get("content") or "") for message in request.messages]), 0
+    metrics.charge(guess)
     events = server.events(request, until)
     async with aclosing(events):  # type: ignore[type-var]
         async for event in events:
             if text := reader.take(event):
+                told += 1
+                metrics.grown(1)
                 yield Piece(text)
+    if used := reader.usage:
+        metrics.settle(used.prompt_tokens - guess, used.completion_tokens - told, used.cached_tokens)
     if reader.finish_reason is None:
         raise refusals.broke_off()
     calls = reader.tool_calls()
