@@ -14,6 +14,7 @@ from . import failure
 
 COMMANDS = (
     "ask",
+    "chat",
     "collections",
     "doctor",
     "drop",
