@@ -17,6 +17,7 @@ COMMANDS = (
     "budgets",
     "cache",
     "calls",
+    "chat",
     "collections",
     "doctor",
     "drop",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from .call import Statement, build, call, first, jsonb
-from .errors import BadArgument
+from .objects import Maker
 from .session import AsyncSession, Session
 
 if TYPE_CHECKING:
@@ -74,26 +74,6 @@ def _pieces(function: str, options: Mapping[str, Any], **given: Any) -> Statemen
     return b"SELECT (s.piece).* FROM (" + inner + b" AS piece OFFSET 0) AS s", parameters
 
 
-def adapter(kind: Any) -> Any:
-    """pydantic's adapter of a class; raises BadArgument where pydantic is not installed."""
-    try:
-        from pydantic import TypeAdapter
-    except ImportError as error:
-        hint = "pip install pydantic, or pass schema= and read parsed."
-        raise BadArgument("objects of a class are made by pydantic, which is not installed", hint=hint) from error
-    return TypeAdapter(kind)
-
-
-def _made(made: Any, found: Generation) -> Any:
-    if found.parsed is None:
-        raise BadArgument(f"the answer is not whole: {found.finish_reason}", hint="Raise max_tokens.")
-    try:
-        return made.validate_python(found.parsed)
-    except ValueError as error:
-        hint = "The schema allows what the class does not: say more in its annotations."
-        raise BadArgument(f"the answer is no object of the class: {error}", hint=hint) from error
-
-
 class AsyncGenerate(AsyncSession):
     @overload
     async def generate(  # type: ignore[overload-overlap]  # a str is a sequence of them, and meant as one text
@@ -120,11 +100,12 @@ class AsyncGenerate(AsyncSession):
     async def generate_as(self, kind: type[T], prompt: str, **options: Unpack[PromptOptions]) -> T:
         """What a generator answers, as an object of a dataclass, a pydantic model or any type that pydantic knows.
 
-        raises  as generate, and BadArgument for an answer cut by max_tokens or turned down by a rule of the class
+        What it writes is kept to the class's schema; `max_tokens` has to be enough for the whole of it.
+        raises  as generate, and BadArgument for a class without a JSON schema, an answer cut by max_tokens or one that
+                a rule of the class turns down
         """
-        made = adapter(kind)
-        found = await self.generate_result(prompt, **{**options, "schema": made.json_schema()})  # type: ignore[misc]
-        return _made(made, found)
+        maker = Maker(kind)
+        return maker.make(await self.generate_result(prompt, **maker.options(options)))
 
     async def generate_stream(self, prompt: str, **options: Unpack[PromptOptions]) -> AsyncGenerator[Generation]:
         """The pieces of an answer as they come; to close the iterator stops the model.
@@ -142,6 +123,11 @@ class AsyncGenerate(AsyncSession):
         """
         rows = await self._rows(_call("lore.chat", options, messages=messages))
         return build(Generation, rows[0])
+
+    async def chat_as(self, kind: type[T], messages: Sequence[Mapping[str, Any]], **options: Unpack[ChatOptions]) -> T:
+        """The assistant's next message as an object of a class: see generate_as."""
+        maker = Maker(kind)
+        return maker.make(await self.chat(messages, **maker.options(options)))
 
     async def chat_stream(
         self, messages: Sequence[Mapping[str, Any]], **options: Unpack[ChatOptions]
@@ -181,11 +167,12 @@ class Generate(Session):
     def generate_as(self, kind: type[T], prompt: str, **options: Unpack[PromptOptions]) -> T:
         """What a generator answers, as an object of a dataclass, a pydantic model or any type that pydantic knows.
 
-        raises  as generate, and BadArgument for an answer cut by max_tokens or turned down by a rule of the class
+        What it writes is kept to the class's schema; `max_tokens` has to be enough for the whole of it.
+        raises  as generate, and BadArgument for a class without a JSON schema, an answer cut by max_tokens or one that
+                a rule of the class turns down
         """
-        made = adapter(kind)
-        found = self.generate_result(prompt, **{**options, "schema": made.json_schema()})  # type: ignore[misc]
-        return _made(made, found)
+        maker = Maker(kind)
+        return maker.make(self.generate_result(prompt, **maker.options(options)))
 
     def generate_stream(self, prompt: str, **options: Unpack[PromptOptions]) -> Generator[Generation]:
         """The pieces of an answer as they come; to close the iterator stops the model.
@@ -203,6 +190,11 @@ class Generate(Session):
         """
         rows = self._rows(_call("lore.chat", options, messages=messages))
         return build(Generation, rows[0])
+
+    def chat_as(self, kind: type[T], messages: Sequence[Mapping[str, Any]], **options: Unpack[ChatOptions]) -> T:
+        """The assistant's next message as an object of a class: see generate_as."""
+        maker = Maker(kind)
+        return maker.make(self.chat(messages, **maker.options(options)))
 
     def chat_stream(
         self, messages: Sequence[Mapping[str, Any]], **options: Unpack[ChatOptions]

@@ -1,16 +1,23 @@
 """Texts through the client, sync and async: at once, in pieces, in a conversation, as objects."""
 
 import dataclasses
+import datetime
+import decimal
+import enum
 import inspect
 import json
+import threading
 import time
+import uuid
+from collections.abc import Callable
 from contextlib import closing
+from typing import Literal
 
 import psycopg
 import pytest
 
 import pglore
-from pglore.generate import adapter
+from pglore.objects import Maker, closed
 
 SAID = [{"role": "user", "content": "hello"}]
 
@@ -105,13 +112,93 @@ def test_what_a_class_asks_for_is_a_schema_and_what_comes_back_an_object(monkeyp
 
     assert Stub(None).generate_as(Invoice, "Read this.", model="m") == Invoice(7, "Ann")
     sent = json.loads(json.dumps(asked[0][1][-1].obj))
-    assert sent == adapter(Invoice).json_schema() and sent["required"] == ["number", "customer"]
+    assert sent == Maker(Invoice).schema and sent["required"] == ["number", "customer"]
+    assert Stub(None).chat_as(Invoice, SAID, model="m") == Invoice(7, "Ann")
+    assert json.loads(json.dumps(asked[1][1][-1].obj)) == sent and b"lore.chat" in asked[1][0]
 
 
 def test_an_answer_that_is_no_object_is_said_to_be_none(lore, writer):
     with pytest.raises(pglore.BadArgument) as caught:
         lore.generate_as(Invoice, "Read this.", model=writer, max_tokens=3)
     assert "max_tokens" in caught.value.hint
+
+
+class Colour(enum.Enum):
+    """One of two."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclasses.dataclass
+class Part:
+    """What an order holds."""
+
+    name: str
+    weight: float | None
+
+
+@dataclasses.dataclass
+class Order:
+    """Of all kinds of fields that JSON can say."""
+
+    part: Part
+    parts: list[Part]
+    maybe: Part | None
+    colour: Colour
+    size: Literal["s", "m"]
+    at: datetime.datetime
+    day: datetime.date
+    number: uuid.UUID
+    tags: set[str]
+    pair: tuple[int, str]
+    counts: dict[str, int]
+    price: decimal.Decimal
+    properties: int = 3
+
+
+PART = {"name": "bolt", "weight": None}
+ORDER = {
+    "part": PART, "parts": [PART, PART], "maybe": None, "colour": "red", "size": "m", "at": "2026-11-21T08:00:00Z",
+    "day": "2026-11-21", "number": "12345678-1234-5678-1234-567812345678", "tags": ["a", "a"], "pair": [1, "b"],
+    "counts": {"a": 1}, "price": "1.50",
+}  # fmt: skip
+
+
+def wrote(parsed: object, text: str = "...") -> pglore.Generation:
+    return pglore.Generation(text, parsed, None, "stop", 1, 1, None, "m")
+
+
+def test_fields_of_all_kinds_become_objects():
+    found = Maker(Order).make(wrote(ORDER))
+    assert found.parts == [Part("bolt", None)] * 2 and found.maybe is None and found.colour is Colour.RED
+    assert found.at == datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC) and found.day.year == 2026
+    assert (found.tags, found.pair, found.price, found.properties) == ({"a"}, (1, "b"), decimal.Decimal("1.50"), 3)
+    assert Maker(list[Part]).make(wrote([PART])) == [Part("bolt", None)]
+    assert Maker(int | None).make(wrote(None, "null")) is None
+
+
+def test_objects_have_no_properties_but_those_of_the_class():
+    schema = Maker(Order).schema
+    assert schema["additionalProperties"] is schema["$defs"]["Part"]["additionalProperties"] is False
+    assert schema["properties"]["counts"]["additionalProperties"] == {"type": "integer"}
+    assert "additionalProperties" not in schema["properties"] and "uniqueItems" not in schema["properties"]["tags"]
+    odd = {"properties": {"default": {"properties": {"a": {}}}}, "default": {"properties": {}}}
+    assert closed(odd)["properties"]["default"]["additionalProperties"] is False
+    assert closed(odd)["default"] == {"properties": {}}
+    assert closed({"properties": {}, "additionalProperties": True})["additionalProperties"] is True
+
+
+def test_what_cannot_be_an_object_says_why():
+    with pytest.raises(pglore.BadArgument, match="not whole: stop"):
+        Maker(Part).make(wrote(None, '{"name": '))
+    with pytest.raises(pglore.BadArgument, match=r"part\.name: "):
+        Maker(Order).make(wrote({**ORDER, "part": {"name": 7, "weight": None}}))
+    for kind in (object(), threading.Thread, Callable[[], int]):
+        with pytest.raises(pglore.BadArgument, match="JSON schema"):
+            Maker(kind)
+    with pytest.raises(pglore.BadArgument, match="leave out choices"):
+        pglore.Client(None).generate_as(Part, "Read this.", choices=["a"])
 
 
 OPTIONS = [

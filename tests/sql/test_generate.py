@@ -145,6 +145,25 @@ def test_a_conversation_that_is_none_is_an_error_of_the_list(fails, writer, mess
     assert fails("SELECT lore.chat(%s, model => 'writer')", [messages]) == code
 
 
+def test_a_text_in_parts_is_read_as_a_text(db, writer):
+    def tokens(content):
+        talk = json.dumps([{"role": "system", "content": "Be brief."}, {"role": "user", "content": content}])
+        return one(db, "SELECT prompt_tokens FROM lore.chat(%s, model => 'writer', max_tokens => 1)", talk)
+
+    assert tokens([{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]) == tokens("one\ntwo")
+
+
+@pytest.mark.parametrize("kind, said", [("image_url", "an image"), ("input_audio", "a sound"), ("odd", "no text")])
+@pytest.mark.parametrize("model", ["writer", "extractive"])
+def test_what_is_no_text_in_a_message_is_refused_by_name(db, writer, model, kind, said):
+    talk = json.dumps([{"role": "user", "content": [{"type": "text", "text": "What is it?"}, {"type": kind}]}])
+    for function in ("chat", "chat_stream"):
+        with pytest.raises(psycopg.Error) as caught:
+            db.execute(f"SELECT lore.{function}(%s, model => %s)", [talk, model])
+        assert caught.value.sqlstate == "LO103"
+        assert "message 1" in caught.value.diag.message_primary and said in caught.value.diag.message_primary
+
+
 def test_a_tool_without_a_name_is_refused(fails, writer):
     assert fails("SELECT lore.chat(%s, model => 'writer', tools => '[{}]')", [TALK]) == "LO103"
     assert fails("SELECT lore.chat(%s, model => 'writer', tools => '{}')", [TALK]) == "LO103"

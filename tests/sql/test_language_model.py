@@ -1,13 +1,19 @@
 """A language model that runs here, from SQL: texts that keep to schemas, streams and cancels beside others' work."""
 
+import dataclasses
+import datetime
 import json
 import os
 import statistics
 import threading
 import time
+import uuid
+from typing import Literal
 
 import psycopg
 import pytest
+
+import pglore
 
 from ..modelhost import language
 
@@ -59,6 +65,26 @@ def test_a_stream_under_a_schema_is_the_same_text_in_pieces(db, tiny):
     rows = db.execute(f"SELECT text, parsed FROM lore.generate_stream({given})", [json.dumps(SCHEMA)]).fetchall()
     assert json.loads("".join(text for text, _ in rows)) == rows[-1][1]
     assert rows[-1][1] == one(db, f"SELECT parsed FROM lore.generate_result({given})", json.dumps(SCHEMA))
+
+
+@dataclasses.dataclass
+class Reading:
+    """What a text is to be read into."""
+
+    kind: Literal["letter", "invoice"]
+    day: datetime.date
+    at: datetime.datetime
+    number: uuid.UUID
+    grades: set[Literal[1, 2]]
+    inner: "Reading | None"
+
+
+def test_what_is_written_becomes_an_object_of_a_class(db, tiny):
+    lore = pglore.Client(db)
+    found = lore.generate_as(Reading, "Read this.", model="tiny", max_tokens=300)
+    assert isinstance(found, Reading) and isinstance(found.day, datetime.date)
+    talk = [{"role": "user", "content": "Read this."}]
+    assert isinstance(lore.chat_as(list[Literal["a", "b"]], talk, model="tiny", max_tokens=60), list)
 
 
 def test_a_seed_makes_a_text_repeatable(db, tiny):

@@ -1,7 +1,9 @@
 """Messages: a conversation and its tools, as callers write them, checked.
 
-A message is {"role": "system" | "user" | "assistant" | "tool", "content": text}. One of the assistant may carry
-"tool_calls" in place of a text, one of a tool names the call that it answers as "tool_call_id".
+A message is {"role": "system" | "user" | "assistant" | "tool", "content": text}. OpenAI's form of a text, an array of
+{"type": "text", "text"}, is taken too; an image, or whatever else such an array may hold, is not.
+One of the assistant may carry "tool_calls" in place of a text, one of a tool names the call that it answers as
+"tool_call_id".
 A tool call is {"id", "name", "arguments": object}, as lore.chat returns it; OpenAI's form of it is taken too.
 """
 
@@ -16,6 +18,7 @@ ROLES = ("system", "user", "assistant", "tool")
 MESSAGES_LIMIT = 1000
 TOOLS_LIMIT = 128
 CHARACTERS_LIMIT = 1_000_000  # of a conversation with its tools
+PARTS = {"image": "an image", "audio": "a sound", "video": "a film", "file": "a file"}
 HINT = 'A message is {"role": "user", "content": "..."}; roles: system, user, assistant, tool.'
 TOOL_HINT = 'A tool is {"type": "function", "function": {"name": "...", "description": "...", "parameters": {...}}}.'
 
@@ -45,6 +48,8 @@ def _message(given: object, number: int) -> dict:
     role, content = given.get("role"), given.get("content")
     if role not in ROLES:
         raise bad("has no role that is known")
+    if isinstance(content, list):
+        content = _joined(content, bad)
     calls = given.get("tool_calls") if role == "assistant" else None
     if not isinstance(content, str) and not (content is None and calls):
         raise bad("has no text as its content")
@@ -57,6 +62,18 @@ def _message(given: object, number: int) -> dict:
                 raise bad(f"has a {name} that is no short text")
             found[name] = value
     return found
+
+
+def _joined(parts: list, bad: Any) -> str:
+    """The texts of a content in parts, on lines of their own."""
+    for part in parts:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind != "text":
+            name = next((name for name in PARTS if isinstance(kind, str) and name in kind), None)
+            raise bad(f"holds {PARTS[name]}: models are given text only" if name else "has a part that is no text")
+        if not isinstance(part.get("text"), str):
+            raise bad("has a part that is no text")
+    return "\n".join(part["text"] for part in parts)
 
 
 def _call(given: object, bad: Any) -> dict:
