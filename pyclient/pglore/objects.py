@@ -46,8 +46,12 @@ class Maker:
         """The object. raises BadArgument for an answer that is cut, or turned down by a rule of the class"""
         if found.parsed is None and found.text.strip() != "null":
             raise BadArgument(f"the answer is not whole: {found.finish_reason}", hint="Raise max_tokens.")
+        return self.read(found.parsed)
+
+    def read(self, document: Any) -> Any:
+        """The object that a JSON document says. raises BadArgument for one turned down by a rule of the class"""
         try:
-            return self.adapter.validate_json(json.dumps(found.parsed))
+            return self.adapter.validate_json(json.dumps(document))
         except ValueError as error:
             hint = "The schema allows what the class does not: say more in its annotations."
             raise BadArgument(f"the answer is no object of the class: {_first(error)}", hint=hint) from error

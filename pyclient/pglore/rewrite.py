@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from .call import build, call, jsonb
-from .errors import BadArgument
-from .generate import adapter
+from .objects import Maker
 from .operators import AsyncOperators, Operators, Texts
 
 if TYPE_CHECKING:
@@ -78,13 +77,8 @@ class AsyncRewrite(AsyncOperators):
 
         raises  as extract, and BadArgument for what a rule of the class turns down
         """
-        made = adapter(kind)
-        document = await self.extract(input, made.json_schema(), model=model, max_tokens=max_tokens)
-        try:
-            return made.validate_python(document)
-        except ValueError as error:
-            hint = "The schema allows what the class does not: say more in its annotations."
-            raise BadArgument(f"the document is no object of the class: {error}", hint=hint) from error
+        maker = Maker(kind)
+        return maker.read(await self.extract(input, maker.schema, model=model, max_tokens=max_tokens))
 
     @overload
     async def summarize(  # type: ignore[overload-overlap]  # a str is a sequence of them, and meant as one text
@@ -217,13 +211,8 @@ class Rewrite(Operators):
 
         raises  as extract, and BadArgument for what a rule of the class turns down
         """
-        made = adapter(kind)
-        document = self.extract(input, made.json_schema(), model=model, max_tokens=max_tokens)
-        try:
-            return made.validate_python(document)
-        except ValueError as error:
-            hint = "The schema allows what the class does not: say more in its annotations."
-            raise BadArgument(f"the document is no object of the class: {error}", hint=hint) from error
+        maker = Maker(kind)
+        return maker.read(self.extract(input, maker.schema, model=model, max_tokens=max_tokens))
 
     @overload
     def summarize(  # type: ignore[overload-overlap]  # a str is a sequence of them, and meant as one text

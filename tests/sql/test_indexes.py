@@ -14,7 +14,7 @@ def kind(request, db):
     if request.param == "diskann":
         extension(db, "vectorscale")
     points(db, rows=2000)
-    options = '{"labels": []}' if request.param == "diskann" else "{}"  # test_labels has those, which take long to build
+    options = '{"labels": []}' if request.param == "diskann" else "{}"  # test_labels has those
     built = db.execute(
         "SELECT index_kind, chunks, index_bytes > 0 FROM lore.build_index('points', %s, %s)", [request.param, options]
     )
