@@ -86,6 +86,7 @@ def read(
     query_prompt: str | None = None,
     document_prompt: str | None = None,
     cache_tokens: int | None = None,
+    quantize: str | None = None,
     **_: object,
 ) -> ModelFiles:
     """What the folder's files say, with the model's options in front of them; other options are not looked at.
@@ -99,7 +100,7 @@ def read(
             from .generation.files import read as language
 
             found, raw = _common(folder, folder, paths, task, window_tokens)
-            return language(found, raw, folder, cache_tokens)
+            return language(found, raw, folder, cache_tokens, quantize)
         return _read(folder, paths, task, pooling, dimensions, window_tokens, query_prompt, document_prompt)
     except OSError as error:
         raise refused(f"its files cannot be read: {error.strerror}") from None
