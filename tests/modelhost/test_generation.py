@@ -455,3 +455,18 @@ def test_quantizing_on_a_gpu_without_its_packages_says_which_to_install(monkeypa
     with pytest.raises(HostError) as caught:
         quantized.settings("int8")
     assert caught.value.code == "LO206" and "pglore[quantize]" in caught.value.hint
+
+
+@pytest.mark.parametrize("how, kind", [("mxfp4", "GptOss"), ("fp8", "Qwen3")])
+async def test_a_folder_of_quantized_weights_is_unpacked(tmp_path, how, kind):
+    packed, asking = language.pack(language.make(tmp_path, kind), how), questions(5)
+    async with loaded(packed) as model:
+        assert await texts(model, [asked(text) for text in asking]) == alone(packed, asking, 24)
+        assert model.files.parameters > 100_000 and model.quality is None
+
+
+@pytest.mark.parametrize("how", ["gptq", "awq", "bitsandbytes", "compressed-tensors"])
+def test_a_folder_that_is_quantized_otherwise_is_refused_by_name(tmp_path, how):
+    with pytest.raises(HostError) as caught:
+        files.read(language.pack(language.make(tmp_path), how), "generate")
+    assert caught.value.code == "LO204" and how in caught.value.message and "quantize" in caught.value.hint

@@ -26,6 +26,7 @@ class LanguageFiles(ModelFiles):
     state_numbers: int = 0  # that a token's states take in all layers
     asked_cache_tokens: int | None = None  # the option
     quantize: str | None = None  # the option: int8, int4
+    packing: str | None = None  # how the weights in the files are quantized: fp8, mxfp4
 
     def state_bytes(self, dtype: str) -> int:
         """Memory of one token's states."""
@@ -83,5 +84,6 @@ def read(
         state_numbers=2 * layers * keys * width,
         asked_cache_tokens=cache_tokens,
         quantize=quantize,
+        packing=configuration.packing(raw),
         altered=(("window", found["window_tokens"]), *([("quantize", quantize)] if quantize else [])),
     )

@@ -81,6 +81,13 @@ def settings(how: str) -> object:
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
 
 
+def unpacking(how: str) -> object:
+    """What transformers is told so that it unpacks the quantized weights of a folder as it reads them."""
+    from transformers import FineGrainedFP8Config, Mxfp4Config
+
+    return {"fp8": FineGrainedFP8Config, "mxfp4": Mxfp4Config}[how](dequantize=True)
+
+
 def guesses(model: torch.nn.Module, ids: Sequence[int]) -> torch.Tensor:
     """Logarithms of the chances of each next token of a sample, for `loss`."""
     width = min(SAMPLE_TOKENS, len(ids) // SAMPLE_ROWS)

@@ -50,8 +50,12 @@ class Runner:
         before = torch.cuda.memory_allocated() if kind == "cuda" else 0
         folder, how = self._files.transformer, self._files.quantize
         known: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        given = dict(known)
+        given, packing = dict(known), self._files.packing
+        if packing:
+            given["quantization_config"] = quantized.unpacking(packing)
         if how and kind != "cpu":
+            if packing:
+                raise refused(f"its weights are quantized already ({packing})", 'Leave the option "quantize" out.')
             given |= {"quantization_config": quantized.settings(how), "device_map": {"": 0 if kind == "cuda" else kind}}
         try:
             config = AutoConfig.from_pretrained(folder, **known)
