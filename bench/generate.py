@@ -1,7 +1,8 @@
-"""Generation through SQL by many connections, beside sequential `model.generate` and raw continuous batching.
+"""Generation through SQL by many connections, beside sequential `model.generate` and raw continuous batching; then
+first rows, cancels, texts under schemas, and int8 weights.
 
 The model is a Qwen3 of some 25 million weights by chance, made here; or --model FOLDER, one that the server's account
-can read. All read the same prompts and write the same tokens, greedily.
+can read. All read the same prompts and write the same tokens, greedily. Ours and the raw batching take turns.
 """
 
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from bench import common, generate_peer, metrics
+from bench import common, generate_bars, generate_peer, metrics
 
 ALIAS = "bench-generate"
 CONNECTIONS = (1, 8, 16, 32)
@@ -53,16 +54,6 @@ def written(db: psycopg.Connection, prompt: str, tokens: int) -> int:
     return db.execute(sql, [prompt, ALIAS, tokens]).fetchone()[0]
 
 
-def first_row(db: psycopg.Connection, prompt: str) -> float:
-    """Milliseconds to the first row of a stream, which is ended then."""
-    with db.transaction(), db.cursor("stream") as cursor:
-        started = time.perf_counter()
-        cursor.execute("SELECT lore.generate_stream(%s, model => %s, max_tokens => 8)", [prompt, ALIAS])
-        cursor.itersize = 1
-        cursor.fetchone()
-        return (time.perf_counter() - started) * 1000
-
-
 def together(number: int, prompts: list[str], tokens: int) -> dict[str, Any]:
     """So many connections write all prompts between them, and then all begin a stream at once."""
     waiting, counts, first, failed = list(prompts), [], [], []
@@ -81,7 +72,7 @@ def together(number: int, prompts: list[str], tokens: int) -> dict[str, Any]:
                     counts.append(written(db, prompt, tokens))
                 begin.wait(600)
                 begin.wait(60)
-                first.append(first_row(db, prompts[place % len(prompts)]))
+                first.append(generate_bars.first_row(db, prompts[place % len(prompts)], ALIAS))
         except Exception as error:
             failed.append(error)
             begin.abort()
@@ -109,6 +100,8 @@ def main() -> None:
     options.add_argument("--threads", type=int, default=0, help="of each engine on a CPU; as many as usual if 0")
     options.add_argument("--tokens", type=int, default=64, help="of each text")
     options.add_argument("--texts", type=int, default=64, help="written by all connections together")
+    options.add_argument("--cancels", type=int, default=100)
+    options.add_argument("--schemas", type=int, default=1000, help="texts under 20 schemas")
     given = options.parse_args()
     db = common.connect()
     prompts = [f"{question} ({number})" for number, question in enumerate((common.questions() * 20)[: given.texts])]
@@ -119,19 +112,30 @@ def main() -> None:
         "sql": {},
         "continuous_batching": {},
     }
+    add = "SELECT lore.add_model(%s, 'generate', %s, %s, replace => true)"
     with folder(given.model, given.shape) as path:
         few = prompts[: max(4, given.texts // 8)]  # one after the other takes long, and its speed does not change
         result["sequential"] = generate_peer.measured(path, few, given.tokens, "sequential", 1, given.threads)
-        add = "SELECT lore.add_model(%s, 'generate', %s, %s, replace => true)"
         db.execute(add, [ALIAS, str(path), Jsonb({"threads": given.threads})])
         try:
             for number in CONNECTIONS:
-                raw = generate_peer.measured(path, prompts, given.tokens, "batched", number, given.threads)
+                some = prompts[: max(8, min(given.texts, 4 * number))]
+                raw = generate_peer.measured(path, some, given.tokens, "batched", number, given.threads)
                 written(db, prompts[0], 4)
-                ours = together(number, prompts, given.tokens)
+                ours = together(number, some, given.tokens)
                 ours["of_sequential"] = ours["tokens_per_s"] / result["sequential"]["tokens_per_s"]
                 ours["of_continuous_batching"] = ours["tokens_per_s"] / raw["tokens_per_s"]
                 result["sql"][str(number)], result["continuous_batching"][str(number)] = ours, raw
+            result["stream"] = generate_bars.first_rows(db, prompts[:40], ALIAS)
+            result["cancel"] = generate_bars.cancels(db, prompts, ALIAS, given.cancels)
+            result["schemas"] = generate_bars.schemas(db, ALIAS, given.schemas)
+            db.execute(add, [ALIAS, str(path), Jsonb({"threads": given.threads, "quantize": "int8"})])
+            written(db, prompts[0], 4)
+            result["int8"] = db.execute("SELECT quality FROM lore.models WHERE alias = %s", [ALIAS]).fetchone()[0]
+            for number in (1, 16):
+                found = together(number, prompts[: max(8, min(given.texts, 4 * number))], given.tokens)
+                exact = result["sql"][str(number)]["tokens_per_s"]
+                result["int8"][f"of_exact_{number}"] = found["tokens_per_s"] / exact
         finally:
             db.execute("SELECT lore.drop_model(%s, if_exists => true)", [ALIAS])
     names = ("tokens_per_s", "first_token_ms")
@@ -143,6 +147,8 @@ def main() -> None:
         rows.append([f"lore.generate, {number} connections", *(ours[name] for name in names), *shares])
     columns = ("", "tokens/s", "first token, ms", "of sequential", "of continuous batching")
     common.table(f"{given.texts} texts of {given.tokens} tokens", columns, rows)
+    for name in ("stream", "cancel", "schemas", "int8"):
+        common.table(name, ("", "figure"), list(result[name].items()))
     common.finish("generate", db, result)
 
 

@@ -20,7 +20,7 @@ COMMENT ON COLUMN lore.models.state IS 'unloaded, loading, ready or failed. A mo
 COMMENT ON COLUMN lore.models.error IS 'Why it could not be loaded; NULL unless the state is failed.';
 COMMENT ON COLUMN lore.models.memory_bytes IS 'Memory that loading it took; NULL until it is loaded.';
 COMMENT ON COLUMN lore.models.is_default IS 'Whether it is taken when a call names no model.';
-COMMENT ON COLUMN lore.models.quality IS 'What a coarser number format loses, measured when it was converted: cosines to the float32 model. NULL where nothing was measured.';
+COMMENT ON COLUMN lore.models.quality IS 'What a coarser number format loses, measured when it was converted: cosines to the float32 model; of a language model how often the likeliest token is the same, and the divergence of its chances. NULL where nothing was measured.';
 COMMENT ON COLUMN lore.models.fingerprint IS 'Hash of its files, pooling, number format, prompts and dimensions kept: equal means equal vectors.';
 
 CREATE FUNCTION lore.host_status(

@@ -38,6 +38,7 @@ OFFSET = frozenset(
 )  # fmt: skip
 ENCODER_ONLY = frozenset({"t5", "mt5", "umt5", "longt5", "switch_transformers"})  # whose encoder stands alone
 WINDOW_TOKENS = 512  # where the files name no limit, as the first of these encoders had it
+UNPACKED = frozenset({"fp8", "mxfp4"})  # kinds of quantized language models that transformers unpacks as it reads them
 MODEL_TYPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -54,9 +55,10 @@ class Configuration:
     labels: int | None  # of a model for classification, None for others
 
 
-def check(config: Any, tensors: Mapping[str, Tensor]) -> Configuration:
+def check(config: Any, tensors: Mapping[str, Tensor], unpacked: frozenset[str] = frozenset()) -> Configuration:
     """What is needed of config.json.
 
+    unpacked  kinds of quantized weights that are taken, since they are unpacked when they are read
     raises  HostError LO204 where it is absurd, asks for what no engine does, or does not fit the tensors
     """
     if not isinstance(config, dict):
@@ -64,8 +66,12 @@ def check(config: Any, tensors: Mapping[str, Tensor]) -> Configuration:
     kind = config.get("model_type")
     if not isinstance(kind, str) or not MODEL_TYPE.fullmatch(kind):
         raise refused("config.json names no model_type")
-    if "quantization_config" in config:
-        raise refused("its weights are quantized, which no engine reads", "Use the model's original weights.")
+    if "quantization_config" in config and (kind_of := packing(config)) not in unpacked:
+        raise refused(
+            f"its weights are quantized{f' by {kind_of}' if kind_of else ''}, which no engine reads",
+            "Use the model's original weights"
+            + (', with the option "quantize", or add the URL of a server that runs it.' if unpacked else "."),
+        )
     if any("/" in str(config[name]) for name in config if "implementation" in name or "kernel" in name):
         raise refused("config.json asks for code of somebody else's to be run, as a kernel")
     _plausible(config)
@@ -82,6 +88,13 @@ def check(config: Any, tensors: Mapping[str, Tensor]) -> Configuration:
         positions -= pad_id + 1
     types = config.get("type_vocab_size")
     return Configuration(kind, hidden, vocabulary, positions, pad_id, types if types else 1, _labels(config))
+
+
+def packing(config: Mapping) -> str | None:
+    """How the weights are quantized, by the word that config.json has for it."""
+    about = config.get("quantization_config")
+    method = about.get("quant_method") if isinstance(about, dict) else None
+    return method if isinstance(method, str) and MODEL_TYPE.fullmatch(method) else None
 
 
 def _plausible(config: dict) -> None:

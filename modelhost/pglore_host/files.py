@@ -15,6 +15,7 @@ from .inspection import read_json, refused, sweep
 KEPT = (".safetensors", ".json", ".txt", ".model", ".jinja")  # files that can change what is computed
 UNHASHED = "data_config.json"  # what the model was trained on
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
+PAIRS = "_blocks"  # tensors of mxfp4, whose bytes hold two numbers each
 WORKING_BYTES = 128 << 20  # what an engine takes beside the weights: code, kernels, one batch
 
 
@@ -86,6 +87,7 @@ def read(
     query_prompt: str | None = None,
     document_prompt: str | None = None,
     cache_tokens: int | None = None,
+    quantize: str | None = None,
     **_: object,
 ) -> ModelFiles:
     """What the folder's files say, with the model's options in front of them; other options are not looked at.
@@ -99,7 +101,7 @@ def read(
             from .generation.files import read as language
 
             found, raw = _common(folder, folder, paths, task, window_tokens)
-            return language(found, raw, folder, cache_tokens)
+            return language(found, raw, folder, cache_tokens, quantize)
         return _read(folder, paths, task, pooling, dimensions, window_tokens, query_prompt, document_prompt)
     except OSError as error:
         raise refused(f"its files cannot be read: {error.strerror}") from None
@@ -158,7 +160,7 @@ def _common(
         raise refused("it is an adapter for another model", "Merge it into that model first.")
     tensors = layout.tensors(folder, transformer, paths)
     raw = read_json(transformer / "config.json")
-    config = configuration.check(raw, tensors)
+    config = configuration.check(raw, tensors, configuration.UNPACKED if task == "generate" else frozenset())
     tokenizer = next((at / "tokenizer.json" for at in (transformer, folder) if (at / "tokenizer.json").is_file()), None)
     if tokenizer is None:
         raise refused(
@@ -179,7 +181,8 @@ def _common(
         window = window_tokens
     found = {
         "folder": folder, "transformer": transformer, "tokenizer": tokenizer, "task": task, "config": config,
-        "window_tokens": window, "parameters": sum(tensor.count for tensor in tensors.values()),
+        "window_tokens": window,
+        "parameters": sum(tensor.count * (2 if name.endswith(PAIRS) else 1) for name, tensor in tensors.items()),
         "weights_bytes": sum(tensor.size for tensor in tensors.values()), "paths": tuple(paths),
         "lower_case": lower_case,
     }  # fmt: skip

@@ -65,6 +65,7 @@ EMBED: dict[str, Check] = {"dimensions": _whole(1, 1 << 16), "pooling": _one_of(
 WRITES: dict[str, Check] = {
     "device": _one_of(*DEVICES),
     "dtype": _one_of(*(dtype for dtype in DTYPES if dtype != "int8")),
+    "quantize": _one_of("int8", "int4"),  # weights
     "threads": _whole(0, 4096),
     "window_tokens": _whole(8, 1 << 20),
     "queue_texts": QUEUE["queue_texts"],

@@ -136,7 +136,7 @@ class Registry:
 
     def files(self, entry: Entry) -> ModelFiles:
         """Read and check the files of an entry; blocking. raises HostError LO204"""
-        named = ("pooling", "window_tokens", "cache_tokens")
+        named = ("pooling", "window_tokens", "cache_tokens", "quantize")
         own = {name: entry.options[name] for name in named if name in entry.options}
         found = files.read(self.folder(entry), entry.task, **own)
         if entry.content_hash is not None:

@@ -1,9 +1,11 @@
 """Tiny language models of current architectures, with weights by chance, made at test time in a second."""
 
+import json
 from pathlib import Path
 
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from pglore_host.generation import Constraint
@@ -100,3 +102,26 @@ def regex(value: str) -> Constraint:
 def choices(*words: str) -> Constraint:
     """One of a few texts."""
     return Constraint("choices", list(words))
+
+
+def pack(folder: Path, how: str) -> Path:
+    """Quantize the weights of a folder: the experts of a GptOss as mxfp4, the matrices of a Qwen3 as fp8."""
+    tensors, found, chance = load_file(folder / "model.safetensors"), {}, torch.Generator().manual_seed(3)
+    for name, tensor in tensors.items():
+        if how == "mxfp4" and name.endswith(("gate_up_proj", "down_proj")):
+            experts, inner, outer = tensor.shape
+            blocks = (experts, outer, inner // 32, 16)
+            found[f"{name}_blocks"] = torch.randint(0, 256, blocks, dtype=torch.uint8, generator=chance)
+            found[f"{name}_scales"] = torch.full(blocks[:3], 122, dtype=torch.uint8)  # 2 to the power of 122 - 127
+        elif how == "fp8" and name.endswith("proj.weight"):
+            scale = tensor.abs().amax() / 448
+            found[name] = (tensor / scale).to(torch.float8_e4m3fn)
+            found[f"{name}_scale_inv"] = scale.expand(-(-tensor.shape[0] // 128), -(-tensor.shape[1] // 128)).clone()
+        else:
+            found[name] = tensor
+    save_file(found, folder / "model.safetensors", metadata={"format": "pt"})
+    about = {"fp8": {"activation_scheme": "dynamic", "weight_block_size": [128, 128]}, "mxfp4": {}}
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": how, **about.get(how, {})}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder

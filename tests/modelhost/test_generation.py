@@ -1,6 +1,7 @@
 """Generation by models that run here: many requests in one batch, each as if it were alone."""
 
 import asyncio
+import importlib.util
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -12,7 +13,7 @@ import transformers
 
 from pglore_host import device, files
 from pglore_host.errors import HostError
-from pglore_host.generation import Constraint, GenerationRequest, complete, complete_all
+from pglore_host.generation import Constraint, GenerationRequest, complete, complete_all, quantized
 from pglore_host.generation.model import LanguageModel
 from pglore_host.memory import Memory
 from pglore_host.settings import Settings
@@ -39,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 async def loaded(folder: Path, **options) -> AsyncIterator[LanguageModel]:
     """A model of this process, ready, and unloaded at the end."""
     settings = Settings(data_directory=folder, cache=folder, dtype=options.pop("dtype", "auto"))
-    of_files = {name: options[name] for name in ("cache_tokens", "window_tokens") if name in options}
+    of_files = {name: options[name] for name in ("cache_tokens", "window_tokens", "quantize") if name in options}
     model = LanguageModel("a", lambda: files.read(folder, "generate", **of_files), settings, Memory(settings), options)
     await model.ready()
     try:
@@ -426,3 +427,46 @@ async def test_what_it_takes_shows_and_is_given_back(folder):
         await task
     assert caught.value.code in ("LO301", "LO302")
     assert model.state == "unloaded" and model._engine._runner.model is None
+
+
+@pytest.mark.parametrize("kind", ["Qwen3", "GptOss"])
+async def test_int8_weights_take_less_lose_little_and_write_the_same_in_any_company(folder, kind):
+    asking = questions(8)
+    async with loaded(folder(kind), quantize="int8", batch_rows=5) as model:
+        found = model.quality
+        assert 0.8 < found["agreement"] <= 1 and 0 < found["divergence"] < 0.05 and 0.1 < found["share"] < 1
+        assert "int8" in model.device.reason
+        together = await texts(model, [asked(text) for text in asking])
+        assert together == [(await complete(model, asked(text))).text for text in asking]
+        assert model.files.fingerprint("float32") != files.read(folder(kind), "generate").fingerprint("float32")
+
+
+async def test_int4_without_a_gpu_says_so(folder):
+    with pytest.raises(HostError) as caught:
+        async with loaded(folder("Qwen3"), quantize="int4"):
+            pass
+    assert caught.value.code == "LO204" and "int8" in caught.value.hint
+
+
+@pytest.mark.parametrize("missing", ["bitsandbytes", "accelerate"])
+def test_quantizing_on_a_gpu_without_its_packages_says_which_to_install(monkeypatch, missing):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else found("torch"))
+    with pytest.raises(HostError) as caught:
+        quantized.settings("int8")
+    assert caught.value.code == "LO206" and "pglore[quantize]" in caught.value.hint
+
+
+@pytest.mark.parametrize("how, kind", [("mxfp4", "GptOss"), ("fp8", "Qwen3")])
+async def test_a_folder_of_quantized_weights_is_unpacked(tmp_path, how, kind):
+    packed, asking = language.pack(language.make(tmp_path, kind), how), questions(5)
+    async with loaded(packed) as model:
+        assert await texts(model, [asked(text) for text in asking]) == alone(packed, asking, 24)
+        assert model.files.parameters > 100_000 and model.quality is None
+
+
+@pytest.mark.parametrize("how", ["gptq", "awq", "bitsandbytes", "compressed-tensors"])
+def test_a_folder_that_is_quantized_otherwise_is_refused_by_name(tmp_path, how):
+    with pytest.raises(HostError) as caught:
+        files.read(language.pack(language.make(tmp_path), how), "generate")
+    assert caught.value.code == "LO204" and how in caught.value.message and "quantize" in caught.value.hint

@@ -72,7 +72,9 @@ async def test_one_model_makes_room_for_another(make, folder):  # noqa: F811
         assert [found for found in registry.loaded() if found in ("qwen3", "llama")] == [alias]
 
 
-@pytest.mark.parametrize("options", [{"engine": "openvino"}, {"dtype": "int8"}, {"cache_tokens": 1}, {"thinking": 1}])
+@pytest.mark.parametrize(
+    "options", [{"engine": "openvino"}, {"dtype": "int8"}, {"quantize": "int2"}, {"cache_tokens": 1}, {"thinking": 1}]
+)
 async def test_options_that_it_does_not_take_are_refused(make, folder, options):  # noqa: F811
     _, registrar = make()
     with pytest.raises(HostError) as caught:

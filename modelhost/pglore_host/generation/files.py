@@ -25,6 +25,8 @@ class LanguageFiles(ModelFiles):
     penalty: float = 1.0  # of repetition, which the model's makers ask for
     state_numbers: int = 0  # that a token's states take in all layers
     asked_cache_tokens: int | None = None  # the option
+    quantize: str | None = None  # the option: int8, int4
+    packing: str | None = None  # how the weights in the files are quantized: fp8, mxfp4
 
     def state_bytes(self, dtype: str) -> int:
         """Memory of one token's states."""
@@ -38,11 +40,16 @@ class LanguageFiles(ModelFiles):
         return max(LEAST_CACHE, min(CACHE_TOKENS, room))
 
     def needs_bytes(self, dtype: str) -> int:
-        """See ModelFiles; the cache counts whole, though it grows as it is used."""
+        """See ModelFiles; the cache counts whole, though it grows as it is used.
+
+        Weights that are quantized count whole too: a CPU holds the exact ones until they are.
+        """
         return super().needs_bytes(dtype) + self.cache_tokens(dtype) * self.state_bytes(dtype)
 
 
-def read(found: Mapping[str, Any], raw: dict, folder: Path, cache_tokens: int | None) -> LanguageFiles:
+def read(
+    found: Mapping[str, Any], raw: dict, folder: Path, cache_tokens: int | None, quantize: str | None
+) -> LanguageFiles:
     """The files of a language model; `found` is what every kind has (see files.py), raw its config.json.
 
     raises  HostError LO204 for a model that does not write, or not in a way that is run here
@@ -76,5 +83,7 @@ def read(found: Mapping[str, Any], raw: dict, folder: Path, cache_tokens: int | 
         penalty=float(penalty) if isinstance(penalty, int | float) and 0.5 <= penalty <= 4 else 1.0,
         state_numbers=2 * layers * keys * width,
         asked_cache_tokens=cache_tokens,
-        altered=(("window", found["window_tokens"]),),
+        quantize=quantize,
+        packing=configuration.packing(raw),
+        altered=(("window", found["window_tokens"]), *([("quantize", quantize)] if quantize else [])),
     )

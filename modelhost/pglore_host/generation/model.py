@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .. import errors, metrics
+from .. import errors, metrics, quality
 from ..errors import HostError
 from ..memory import Memory
 from ..model import Model
@@ -49,6 +49,11 @@ class LanguageModel(Model):
             # What they are trained in today: many overflow in float16.
             self.device = replace(self.device, dtype="bfloat16")
         self._options = dict(options or {})
+        if how := self._options.get("quantize"):
+            if how == "int4" and self.device.kind == "cpu":
+                why, hint = "int4 runs on a GPU only", 'Give it the option "quantize": "int8".'
+                raise HostError(errors.MODEL_NOT_LOADED, why, hint)
+            self.device = replace(self.device, reason=f"{self.device.reason}; {how} weights asked for")
         self._limit = int(self._options.get("queue_texts") or min(settings.queue_texts, QUEUE_REQUESTS))
         self.queue: Waiting = Waiting(self._limit)  # type: ignore[assignment]
         self._chat: Chat | None = None
@@ -81,7 +86,7 @@ class LanguageModel(Model):
         runner = Runner(files, self.device)
         try:
             chat = Chat(files, bool(self._options.get("thinking")))
-            runner.load()
+            runner.load(chat.raw.encode(" ".join(quality.texts()), add_special_tokens=False).ids)
         except BaseException:
             runner.unload()
             raise
@@ -92,7 +97,7 @@ class LanguageModel(Model):
         engine = Engine(runner, waiting, chat.ends, rows, cache, self.device.kind, files.penalty)
         self.queue, self._chat, self._engine = waiting, chat, engine  # type: ignore[assignment]
         self._grammars = Grammars(chat.hf, files.config.vocabulary, chat.ends)
-        self._driver = engine  # type: ignore[assignment]
+        self._driver, self.quality = engine, runner.quality  # type: ignore[assignment]
         engine.start()
         weights = runner.taken_bytes or max(0, resident_bytes() - before)
         return weights + cache * runner.cache.bytes_per_token

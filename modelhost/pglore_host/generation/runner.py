@@ -4,6 +4,7 @@ Letters: B rows, T new tokens of the longest of them, V size of the vocabulary.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +16,12 @@ from ..device import Device
 from ..engines import give_back
 from ..errors import HostError
 from ..inspection import refused
-from . import attention
+from . import attention, quantized
 from .cache import RowCache, rounded
 from .files import LanguageFiles
 
 PROBE_TOKENS = 24  # of the comparison with the model's own way
+COARSE = 0.1  # the same with quantized weights: a number at the edge between two steps may fall on either side
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.15, "float16": 0.05}  # of a probability, there
 
 
@@ -31,23 +33,36 @@ class Runner:
         self._dtype = getattr(torch, device.dtype)
         self.cache = RowCache(device.kind)
         self.taken_bytes = 0  # by the weights, where the device tells
+        self.quality: dict | None = None  # what quantized weights lose, where it was measured
         self.model: torch.nn.Module = None  # type: ignore[assignment]  # there once loaded
 
-    def load(self) -> None:
-        """Read the weights (safetensors only, no code of the model's own); raises HostError LO204, MemoryError."""
+    def load(self, sample: Sequence[int] = ()) -> None:
+        """Read the weights (safetensors only, no code of the model's own).
+
+        sample  ids of a text, on which it is measured what quantized weights lose
+        raises  HostError LO204, LO206, MemoryError
+        """
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         kind = self._device.kind
         if kind == "cuda" and not torch.cuda.is_available():
             raise HostError(errors.MODEL_NOT_LOADED, f"torch {torch.__version__} finds no CUDA device")
         before = torch.cuda.memory_allocated() if kind == "cuda" else 0
-        folder, known = self._files.transformer, {"local_files_only": True, "trust_remote_code": False}
+        folder, how = self._files.transformer, self._files.quantize
+        known: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        given, packing = dict(known), self._files.packing
+        if packing:
+            given["quantization_config"] = quantized.unpacking(packing)
+        if how and kind != "cpu":
+            if packing:
+                raise refused(f"its weights are quantized already ({packing})", 'Leave the option "quantize" out.')
+            given |= {"quantization_config": quantized.settings(how), "device_map": {"": 0 if kind == "cuda" else kind}}
         try:
             config = AutoConfig.from_pretrained(folder, **known)
             model, about = AutoModelForCausalLM.from_pretrained(
-                folder, config=config, use_safetensors=True, dtype=self._dtype, output_loading_info=True, **known
+                folder, config=config, use_safetensors=True, dtype=self._dtype, output_loading_info=True, **given
             )
-            self.model = model.eval().to(kind)
+            self.model = model.eval() if "device_map" in given else model.eval().to(kind)
         except torch.cuda.OutOfMemoryError as error:
             raise MemoryError(str(error)) from error
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
@@ -57,9 +72,18 @@ class Runner:
             raise refused("the shapes of its weights are not those that config.json asks for")
         if missing := sorted(about["missing_keys"]):
             raise refused(f"{len(missing)} of its weights are missing, {missing[0][:80]!r} among them")
+        if how and kind == "cpu":
+            self._shrink(sample)
         self._compare()
         if kind == "cuda":
             self.taken_bytes = torch.cuda.memory_allocated() - before
+
+    def _shrink(self, sample: Sequence[int]) -> None:
+        """Quantize the weights, and measure what that loses; the exact ones are given back."""
+        before = quantized.guesses(self.model, sample)
+        share = quantized.shrink(self.model)
+        self.quality = {**quantized.loss(before, quantized.guesses(self.model, sample)), "share": round(share, 4)}
+        give_back()
 
     def _compare(self) -> None:
         """Run a few tokens both ways; raises HostError LO204 for a model that is not of the kind that fits here."""
@@ -86,7 +110,7 @@ class Runner:
                 "what it computes is not finite: its weights are damaged, or too large for this number format",
                 'Give it the option "dtype": "float32", or "bfloat16" on a GPU.',
             )
-        if wrong > TOLERANCE[self._device.dtype]:
+        if wrong > (COARSE if self._files.quantize else TOLERANCE[self._device.dtype]):
             raise refused(
                 f"models of the type {self._files.config.kind!r} keep states of a kind that cannot be batched here",
                 "Serve it with vLLM or llama.cpp, and add that server's URL.",
