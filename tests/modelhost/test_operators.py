@@ -145,7 +145,7 @@ def test_central_sentences_say_different_things_and_keep_to_the_words():
     assert central.split("Just two.") == ["Just two."] and central.split(" \n ") == []
 
 
-@pytest.mark.parametrize("op", sorted(OPERATORS))
+@pytest.mark.parametrize("op", [*sorted(OPERATORS), "decided"])
 def test_arguments_of_any_kind_are_answered(running, link, op):
     names = (
         "inputs",
@@ -159,6 +159,7 @@ def test_arguments_of_any_kind_are_answered(running, link, op):
         "question",
     )
     names += ("categories", "region", "partners", "k", "min_score", "agreement", "sample", "max_words", "stage")
+    names += ("operator",)
     for value in (None, 7, "x", [], {}, [None], [[]], True, "\x00", ["a"]):
         for given in ({"model": value}, {"inputs": ["a text"], "model": "extractive"}):
             reply = link.call(op, **{**dict.fromkeys(names, value), **given})

@@ -8,6 +8,7 @@ Letters: N texts, n examples, D length of a vector, C labels (a condition is one
 Sources: LOTUS, arXiv:2407.11418 (cascades with a calibrated proxy); Allen 1974 (PRESS); Wilson 1927 (interval).
 """
 
+import threading
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,6 +69,7 @@ class Cascade:
     _weights: np.ndarray | None = None  # (D, C)
     _high: np.ndarray = field(default_factory=lambda: np.array([]))  # (C,) from here on the label is right
     _low: np.ndarray = field(default_factory=lambda: np.array([]))  # (C,) up to here it is not; of a single, unused
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # requests of several connections meet here
 
     @property
     def ready(self) -> bool:
@@ -79,22 +81,24 @@ class Cascade:
         if not len(vectors):
             return
         more = Examples(vectors.astype(np.float16), near.astype(np.float32), answers, weights.astype(np.float32))
-        self.examples = self.examples.joined(more) if self.examples else more
-        count = len(self.examples.weights)
-        if count >= FIRST and (count >= GROWTH * self._seen or len(more.weights) >= FIRST):
-            self._calibrate(self.examples)
+        with self._lock:
+            self.examples = self.examples.joined(more) if self.examples else more
+            count = len(self.examples.weights)
+            if count >= FIRST and (count >= GROWTH * self._seen or len(more.weights) >= FIRST):
+                self._calibrate(self.examples)
 
     def decide(self, vectors: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What the embedding says of texts, and where it is sure.
 
         returns  (N, C) bool, (N,) bool
         """
-        scores = self._scores(vectors, near)
+        with self._lock:
+            scores, low, high = self._scores(vectors, near), self._low, self._high
         if self.single:
             best = scores.argmax(axis=1)
-            return one_hot(best, scores.shape[1]), margins(scores) >= self._high[0]
-        answers = scores >= self._high
-        return answers, (answers | (scores <= self._low)).all(axis=1)
+            return one_hot(best, scores.shape[1]), margins(scores) >= high[0]
+        answers = scores >= high
+        return answers, (answers | (scores <= low)).all(axis=1)
 
     def _scores(self, vectors: np.ndarray, near: np.ndarray) -> np.ndarray:
         scores = self._line[0] * near + self._line[1]

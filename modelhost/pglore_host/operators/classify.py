@@ -28,11 +28,8 @@ async def classify(registry: Registry, arguments: dict) -> list[dict]:
     raises  HostError LO101, LO102, LO103, LO201, LO204, LO206, LO301, LO302, LO303
     """
     batch = Batch(arguments)
-    names = labels(arguments.get("labels"))
-    meanings = descriptions(arguments.get("descriptions"), len(names))
-    instruction = optional_text(arguments, "instruction")
-    several = flag(arguments, "multiple")
-    question = asking(names, meanings, instruction, several)
+    question = asked_of(arguments)
+    names = list(question.labels)
     decided = await decide(registry, arguments, batch, question)
     batch.put(
         batch.open,
@@ -47,6 +44,13 @@ async def classify(registry: Registry, arguments: dict) -> list[dict]:
         ),
     )
     return batch.answer()
+
+
+def asked_of(arguments: dict) -> Question:
+    """The question that a call asks; raises HostError LO102, LO103."""
+    names = labels(arguments.get("labels"))
+    meanings = descriptions(arguments.get("descriptions"), len(names))
+    return asking(names, meanings, optional_text(arguments, "instruction"), flag(arguments, "multiple"))
 
 
 def asking(

@@ -72,6 +72,25 @@ class Decided:
     alone: bool
 
 
+async def shares(registry: Registry, arguments: dict, question: Question) -> dict:
+    """{"examples", "by_embedding", "by_model"}: what is remembered of a question, all 0 where it is unknown.
+
+    raises  HostError LO103, LO201, LO204, LO206, LO301
+    """
+    agreement = number(arguments, "agreement", 0, 1, AGREEMENT)
+    assert agreement is not None
+    async with (
+        registry.use(optional_text(arguments, "embedder"), "embed") as use,
+        writer(registry, arguments, "interactive") as model,
+    ):
+        key = model and _key(arguments, question, Reader(use).fingerprint, model, agreement)
+    found = _cascades.get(key) if key else None
+    if found is None:
+        return {"examples": 0, "by_embedding": 0, "by_model": 0}
+    seen = len(found.examples.weights) if found.examples else 0
+    return {"examples": seen, "by_embedding": found.embedding, "by_model": found.model}
+
+
 async def decide(registry: Registry, arguments: dict, batch: Batch, question: Question) -> Decided:
     """Decide of each text of a batch that is still open; errors are put into the batch.
 
