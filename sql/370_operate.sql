@@ -12,7 +12,7 @@ DECLARE
     most       constant integer := 5000;    -- inputs of a request
     characters constant integer := 4000000; -- of a request: bounds the memory on both sides
     given      constant text[] := array_remove(inputs, NULL);
-    -- What the host remembers of a question is remembered for this role of this database.
+    -- What the host remembers of a question is remembered for this role, which the bridge tells, and this database.
     shared     constant jsonb := arguments || jsonb_build_object('scope', current_database() || '/' || current_user);
     found      jsonb[] := '{}';
     first      integer := 1;

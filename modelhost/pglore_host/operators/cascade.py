@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 FIRST = 96  # examples before anything is decided
-KEPT = 768  # examples of one question, the newest
-GROWTH = 1.3  # examples come to be looked at anew when there are so many times as many
+KEPT = 768  # examples of one question, the newest ...
+KEPT_BYTES = 2 << 20  # ... and of how near labels are to them: with some thousand labels they are too few to decide by
+ANEW = 0.3  # examples come to be looked at anew when so many of what there was have come
 EACH = 8  # texts of a condition, and others, that must be among the examples
 LOST = 0.6  # of the share of yeses that may be lost: what the examples show is not quite what the others do
 AUDIT = 0.08  # of the texts that the embedding is sure of, asked all the same: they show where it is not right ...
@@ -42,9 +43,10 @@ class Examples:
 
     def joined(self, other: "Examples") -> "Examples":
         """Both, the oldest left out where they are too many."""
+        most = max(1, min(KEPT, KEPT_BYTES // (5 * self.near.shape[1])))
         return Examples(
             *(
-                np.concatenate([getattr(self, name), getattr(other, name)])[-KEPT:]
+                np.concatenate([getattr(self, name), getattr(other, name)])[-most:]
                 for name in ("vectors", "near", "answers", "weights")
             )
         )
@@ -64,6 +66,7 @@ class Cascade:
     embedding: int = 0  # texts that it decided so far
     model: int = 0
     _seen: int = 0  # examples of the last look
+    _fresh: int = 0  # that came since
     _line: tuple[float, float] = (0.0, 0.0)
     _mean: np.ndarray | None = None
     _weights: np.ndarray | None = None  # (D, C)
@@ -82,9 +85,11 @@ class Cascade:
             return
         more = Examples(vectors.astype(np.float16), near.astype(np.float32), answers, weights.astype(np.float32))
         with self._lock:
-            self.examples = self.examples.joined(more) if self.examples else more
-            count = len(self.examples.weights)
-            if count >= FIRST and (count >= GROWTH * self._seen or len(more.weights) >= FIRST):
+            none = Examples(*(getattr(more, name)[:0] for name in ("vectors", "near", "answers", "weights")))
+            self.examples = (self.examples or none).joined(more)
+            self._fresh += len(more.weights)
+            enough = min(FIRST, ANEW * self._seen) if self._seen else FIRST
+            if len(self.examples.weights) >= FIRST and self._fresh >= enough:
                 self._calibrate(self.examples)
 
     def decide(self, vectors: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +122,7 @@ class Cascade:
             self._mean = vectors.mean(axis=0)
             self._weights, left = ridge(vectors - self._mean, targets - scores)
             scores = targets - left
-        self._seen = len(given.weights)
+        self._seen, self._fresh = len(given.weights), 0
         if self.single:
             right = given.answers[np.arange(len(scores)), scores.argmax(axis=1)]
             self._high = np.array([threshold(margins(scores), right, given.weights, self.agreement)])
@@ -128,22 +133,29 @@ class Cascade:
 
 
 def ridge(vectors: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ridge regression in its dual form.
+    """Ridge regression, in its dual form where there are fewer examples than dimensions.
 
     vectors  (n, D), targets (n, C)
     returns  (D, C) weights, (n, C) residuals of each example under the weights that the others alone give
     """
-    values, basis = np.linalg.eigh(vectors @ vectors.T)
-    values, turned = np.maximum(values, 0.0), basis.T @ targets
+    dual = len(vectors) < vectors.shape[1]
+    values, basis = np.linalg.eigh(vectors @ vectors.T if dual else vectors.T @ vectors)
+    values = np.maximum(values, 0.0)
+    seen = basis if dual else vectors @ basis  # (n, -)
+    turned = seen.T @ targets
     best: tuple[float, float, np.ndarray] | None = None
     for strength in RIDGES:
-        inverse = basis / (values + strength)
-        left = (inverse @ turned) / np.einsum("ij,ij->i", inverse, basis)[:, None]
+        inverse = 1 / (values + strength)
+        if dual:
+            left = (seen @ (inverse[:, None] * turned)) / (np.square(seen) @ inverse)[:, None]
+        else:
+            left = (targets - seen @ (inverse[:, None] * turned)) / (1 - np.square(seen) @ inverse)[:, None]
         error = float(np.square(left).mean())
         if best is None or error < best[0]:
             best = error, strength, left
     assert best is not None
-    return vectors.T @ ((basis / (values + best[1])) @ turned), best[2]
+    weights = basis @ (turned / (values + best[1])[:, None])
+    return vectors.T @ weights if dual else weights, best[2]
 
 
 def one_hot(places: np.ndarray, columns: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import metrics
 from ..arguments import integer, number, optional_text
 from ..errors import HostError
 from ..generation import Constraint
@@ -282,9 +283,10 @@ _cascades: OrderedDict[tuple, Cascade] = OrderedDict()
 
 
 def _key(arguments: dict, question: Question, embedder: str, model: Writer, agreement: float) -> tuple:
-    # By database and role, as lore._operate tells them: what one may teach the cascade is not to decide another's rows.
+    # By role, as the bridge says it, and by database: what one teaches the cascade is not to decide another's rows.
+    caller = seen.caller if (seen := metrics.current.get()) is not None else None
     told = hashlib.sha256(repr(question.key).encode()).hexdigest()
-    return (str(arguments.get("scope")), told, embedder, model.identity, agreement)
+    return (caller and caller.role, str(arguments.get("scope")), told, embedder, model.identity, agreement)
 
 
 def _known(arguments: dict, question: Question, embedder: str, model: Writer, agreement: float) -> Cascade:

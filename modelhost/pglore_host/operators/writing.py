@@ -63,6 +63,10 @@ class Writer:
             return HostError(errors.INPUT_TOO_LONG, why, "Raise max_tokens, or ask for less.")
         return found.text.replace("\0", "\ufffd")
 
+    def most(self, tokens: int) -> int:
+        """So many tokens of an answer, or a third of the window."""
+        return min(tokens, (self._generator.window_tokens or WINDOW) // 3)
+
     async def tokens(self, text: str) -> int:
         """Of a text, about."""
         counted = await self._generator.count([text])
