@@ -12,7 +12,7 @@ DECLARE
     most       constant integer := 5000;    -- inputs of a request
     characters constant integer := 4000000; -- of a request: bounds the memory on both sides
     given      constant text[] := array_remove(inputs, NULL);
-    -- What the host remembers of a question is remembered for this role of this database.
+    -- What the host remembers of a question is remembered for this role, which the bridge tells, and this database.
     shared     constant jsonb := arguments || jsonb_build_object('scope', current_database() || '/' || current_user);
     found      jsonb[] := '{}';
     first      integer := 1;
@@ -47,12 +47,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    now constant text := topic || extract(epoch FROM statement_timestamp());
+    statement constant text := extract(epoch FROM statement_timestamp()) || ':';
+    told      constant text := coalesce(current_setting('pglore.told', true), '');
 BEGIN
-    IF now IS DISTINCT FROM current_setting('pglore.told', true) THEN
-        PERFORM set_config('pglore.told', now, false);
-        RAISE NOTICE '%', message USING HINT = hint;
+    IF left(told, length(statement)) = statement AND position(topic || ',' IN told) > 0 THEN
+        RETURN;
     END IF;
+    PERFORM set_config('pglore.told', CASE WHEN left(told, length(statement)) = statement THEN told ELSE statement END || topic || ',', false);
+    RAISE NOTICE '%', message USING HINT = hint;
 END
 $$;
 

@@ -16,7 +16,7 @@ from .estimate import estimate
 from .frames import Request
 from .identity import identity
 from .metrics import Metrics
-from .operators import OPERATORS
+from .operators import OPERATORS, decided
 from .quick import Quick
 from .registrar import Registrar
 from .registry import Registry
@@ -40,6 +40,7 @@ PLAIN: dict[str, Callable] = {  # (registry, arguments) -> anything that JSON ca
     "standalone": ask.standalone,
     "chunk": text.chunk,
     **OPERATORS,
+    "decided": decided,
 }
 STREAMS: dict[str, Callable] = {  # (registry, arguments) -> iterator of (whether more comes, what JSON can hold)
     "generate_stream": generate.stream,

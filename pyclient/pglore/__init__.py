@@ -53,7 +53,7 @@ from .grants import ModelGrant
 from .host import HostMetrics, HostStatus
 from .indexes import Band, BuiltIndex, IndexEstimate, Maintained, Recall
 from .models import Model, ModelSource
-from .operators import Classified, DecidingOptions, Felt, LabelOptions, Matched, Pair
+from .operators import Classified, DecidingOptions, Felt, LabelOptions, Matched, Pair, Shares
 from .parse import Parsed
 from .rerank import Ranked
 from .rewrite import Redacted, SummaryOptions
@@ -131,6 +131,7 @@ __all__ = [
     "Recall",
     "Redacted",
     "SetupError",
+    "Shares",
     "Source",
     "Stage",
     "SummaryOptions",

@@ -76,6 +76,15 @@ class Pair:
     decided_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How many texts the embedding and the language model decided, and of how many answers the host learns."""
+
+    examples: int
+    by_embedding: int
+    by_model: int
+
+
 class AsyncOperators(AsyncSession):
     async def _operate(self, function: str, given: str | Texts, **named: Any) -> Any:
         inputs = {"input": given} if isinstance(given, str) else {"inputs": list(given)}
@@ -175,6 +184,29 @@ class AsyncOperators(AsyncSession):
         raises  EmptyInput, InputTooLong, BadArgument, UnknownModel, HostDown, HostBusy
         """
         return await self._operate("rank", input, quality=quality, model=model, embedder=embedder)
+
+    async def matches_shares(
+        self, condition: str, *, model: str | None = None, embedder: str | None = None, agreement: float = 0.95
+    ) -> Shares:
+        """Who decided so far whether a condition holds, as this role asked in this database."""
+        named: dict[str, Any] = {"model": model, "embedder": embedder, "agreement": agreement}
+        return build(Shares, (await self._rows(call("lore.matches_shares", condition=condition, **named)))[0])
+
+    async def classify_shares(
+        self,
+        labels: Sequence[str],
+        *,
+        model: str | None = None,
+        embedder: str | None = None,
+        descriptions: Sequence[str | None] | None = None,
+        instruction: str | None = None,
+        agreement: float = 0.95,
+        multiple: bool = False,
+    ) -> Shares:
+        """Who decided so far which label fits, as this role asked in this database."""
+        named: dict[str, Any] = {"model": model, "embedder": embedder, "descriptions": descriptions}
+        named |= {"instruction": instruction, "agreement": agreement, "multiple": multiple}
+        return build(Shares, (await self._rows(call("lore.classify_shares", labels=list(labels), **named)))[0])
 
     async def similarity_join(
         self,
@@ -306,6 +338,29 @@ class Operators(Session):
         raises  EmptyInput, InputTooLong, BadArgument, UnknownModel, HostDown, HostBusy
         """
         return self._operate("rank", input, quality=quality, model=model, embedder=embedder)
+
+    def matches_shares(
+        self, condition: str, *, model: str | None = None, embedder: str | None = None, agreement: float = 0.95
+    ) -> Shares:
+        """Who decided so far whether a condition holds, as this role asked in this database."""
+        named: dict[str, Any] = {"model": model, "embedder": embedder, "agreement": agreement}
+        return build(Shares, (self._rows(call("lore.matches_shares", condition=condition, **named)))[0])
+
+    def classify_shares(
+        self,
+        labels: Sequence[str],
+        *,
+        model: str | None = None,
+        embedder: str | None = None,
+        descriptions: Sequence[str | None] | None = None,
+        instruction: str | None = None,
+        agreement: float = 0.95,
+        multiple: bool = False,
+    ) -> Shares:
+        """Who decided so far which label fits, as this role asked in this database."""
+        named: dict[str, Any] = {"model": model, "embedder": embedder, "descriptions": descriptions}
+        named |= {"instruction": instruction, "agreement": agreement, "multiple": multiple}
+        return build(Shares, (self._rows(call("lore.classify_shares", labels=list(labels), **named)))[0])
 
     def similarity_join(
         self,

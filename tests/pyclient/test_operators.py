@@ -39,6 +39,10 @@ def test_results_tell_who_decided_and_what_failed(lore):
     assert redacted == pglore.Redacted(1, "[EMAIL]", {"email": 1}, "pattern", None)
 
 
+def test_what_is_not_remembered_has_no_shares(lore):
+    assert lore.matches_shares("about cats") == lore.classify_shares(["a", "b"]) == pglore.Shares(0, 0, 0)
+
+
 def test_texts_that_are_made_of_texts(lore):
     assert lore.redact("call +49 30 901820", region=None) == "call [PHONE]"
     assert lore.redact([None, "a@b.org"]) == [None, "[EMAIL]"]

@@ -70,10 +70,10 @@ def test_what_works_by_the_embedding_alone_does_and_says_so_once_for_a_statement
     low, high = one(db, "SELECT lore.rank('{we could paint the fence,help! the house is on fire}'::text[], 'fire')")
     assert 0 <= low < high <= 1
     assert len(notices) == 4 and all("no language model" in notice for notice in notices)
-    db.execute(f"SELECT lore.matches(x, 'about cats') FROM unnest({cats}) AS u(x)")
-    assert len(notices) == 5
+    db.execute(f"SELECT lore.matches(x, 'about cats'), lore.sentiment(x) FROM unnest({cats}) AS u(x)")
+    assert len(notices) == 6
     db.execute(f"SELECT lore.matches(x, 'about cats', 'extractive') FROM unnest({cats}) AS u(x)")
-    assert len(notices) == 5  # asked for
+    assert len(notices) == 6  # asked for
     rows = db.execute(f"SELECT * FROM lore.matches_result({cats}, 'about cats')").fetchall()
     assert [row[3] for row in rows] == ["embedding", "embedding"] and rows[0][2] > 0.5 > rows[1][2]
 
@@ -217,12 +217,15 @@ def test_the_cascade_asks_the_model_about_few_and_agrees_with_it(db, good, notic
 def test_in_where_the_model_is_soon_needed_for_unsure_rows_alone(db, good):
     good.answer = about_cats
     texts = rows(400)
-    count = one(
-        db, "SELECT count(*) FROM unnest(%s::text[]) AS u(x) WHERE lore.matches(x, 'a cat is there', 'good')", texts
-    )
+    statement = "SELECT count(*) FROM unnest(%s::text[]) AS u(x) WHERE lore.matches(x, 'a cat is there', 'good')"
+    count = one(db, statement, texts)
     wanted = sum(about_cats("", text) == "true" for text in texts)
     assert abs(count - wanted) <= 0.05 * 400
-    assert len(good.texts) < 300 and len(set(good.texts[-50:]) & set(texts[300:])) < 50
+    assert len(good.texts) < 300
+    told = db.execute("SELECT * FROM lore.matches_shares('a cat is there', 'good')").fetchone()
+    assert told == (len(good.texts), 400 - len(good.texts), len(good.texts))
+    assert db.execute("SELECT * FROM lore.matches_shares('another', 'good')").fetchone() == (0, 0, 0)
+    assert db.execute("SELECT * FROM lore.classify_shares('{a,b}', 'extractive')").fetchone() == (0, 0, 0)
 
 
 def test_what_one_role_taught_the_cascade_decides_no_rows_of_another(db, good, connect, role):
@@ -310,10 +313,10 @@ def test_a_long_text_is_read_in_windows_and_its_parts_are_put_together(db, good)
 
 
 def test_aggregates_read_more_than_a_window_in_parts(db, good):
-    good.answer = lambda instruction, text: "note" if "Note" in instruction else f"of {text.count('note')} notes"
+    good.answer = lambda instruction, text: "note" if "Note what" in instruction else f"of {text.count('note')} notes"
     source = "FROM generate_series(1, 2000) AS g(i), LATERAL (SELECT 'Row ' || i || ' says something longer.') AS l(x)"
     assert one(db, f"SELECT lore.answer_agg(x, 'What?', 'good' ORDER BY i) {source}").startswith("of ")
-    read = "".join(text for instruction, text in good.asked if "Note" in instruction)
+    read = "".join(text for instruction, text in good.asked if "Note what" in instruction)
     assert all(f"Row {i} " in read for i in (1, 1000, 2000)) and all(len(text) < 16_000 for text in good.texts)
     good.answer = lambda instruction, text: f"summary {len(good.texts)}"
     assert one(db, f"SELECT lore.summarize_agg(x, 'all', 'good') {source}").startswith("summary")

@@ -12,6 +12,7 @@ from .matches import matches
 from .rank import rank
 from .redact import redact
 from .sentiment import sentiment
+from .shares import decided
 from .similarity_join import similarity_join
 from .summarize import summarize, summarize_group
 from .translate import translate
@@ -29,3 +30,5 @@ OPERATORS: dict[str, Callable] = {  # (registry, arguments) -> results
     "rank": rank,
     "similarity_join": similarity_join,
 }
+
+__all__ = ["OPERATORS", "decided"]

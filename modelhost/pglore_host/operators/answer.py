@@ -48,14 +48,15 @@ async def answer_group(registry: Registry, arguments: dict) -> list[dict]:
 async def _written(
     registry: Registry, model: Writer, question: str, texts: list[str], mapping: bool, noted: bool
 ) -> dict:
+    most = model.most(ANSWER_TOKENS)
     for _ in range(ROUNDS):
         asked = prompts.answer(question, noted)
-        parts = await groups.packed(registry, model, texts, await model.room(prompts.notes(question), ANSWER_TOKENS))
+        parts = await groups.packed(registry, model, texts, await model.room(prompts.notes(question), most))
         if len(parts) == 1 and not mapping:
-            [text] = await groups.told(model, [(prompts.conversation(asked, parts[0]), None, ANSWER_TOKENS)])
+            [text] = await groups.told(model, [(prompts.conversation(asked, parts[0]), None, most)])
             return {"text": text.strip(), "found": True, "decided_by": "model"}
         asked = prompts.notes(question)
-        notes = await groups.told(model, [(prompts.conversation(asked, part), None, ANSWER_TOKENS) for part in parts])
+        notes = await groups.told(model, [(prompts.conversation(asked, part), None, most) for part in parts])
         texts, noted = [note for note in notes if note.strip().strip(".").lower() != "nothing"], True
         if mapping:
             return {"parts": texts, "decided_by": "model"}

@@ -8,17 +8,19 @@ Letters: N texts, n examples, D length of a vector, C labels (a condition is one
 Sources: LOTUS, arXiv:2407.11418 (cascades with a calibrated proxy); Allen 1974 (PRESS); Wilson 1927 (interval).
 """
 
+import threading
 from dataclasses import dataclass, field
 
 import numpy as np
 
 FIRST = 96  # examples before anything is decided
-KEPT = 768  # examples of one question, the newest
-GROWTH = 1.3  # examples come to be looked at anew when there are so many times as many
+KEPT = 768  # examples of one question, the newest ...
+KEPT_BYTES = 2 << 20  # ... and of how near labels are to them: with some thousand labels they are too few to decide by
+ANEW = 0.3  # examples come to be looked at anew when so many of what there was have come
 EACH = 8  # texts of a condition, and others, that must be among the examples
 LOST = 0.6  # of the share of yeses that may be lost: what the examples show is not quite what the others do
 AUDIT = 0.08  # of the texts that the embedding is sure of, asked all the same: they show where it is not right ...
-AUDITED = 4.0  # ... and count for more than one: fewer of them are asked
+AUDITED = 12.0  # ... and stand for the others of them
 COLUMNS = 64  # labels; with more, how near the labels are is all the proxy there is
 RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 Z = 1.28  # of Wilson's bound: right nine times of ten
@@ -41,9 +43,10 @@ class Examples:
 
     def joined(self, other: "Examples") -> "Examples":
         """Both, the oldest left out where they are too many."""
+        most = max(1, min(KEPT, KEPT_BYTES // (5 * self.near.shape[1])))
         return Examples(
             *(
-                np.concatenate([getattr(self, name), getattr(other, name)])[-KEPT:]
+                np.concatenate([getattr(self, name), getattr(other, name)])[-most:]
                 for name in ("vectors", "near", "answers", "weights")
             )
         )
@@ -63,11 +66,13 @@ class Cascade:
     embedding: int = 0  # texts that it decided so far
     model: int = 0
     _seen: int = 0  # examples of the last look
+    _fresh: int = 0  # that came since
     _line: tuple[float, float] = (0.0, 0.0)
     _mean: np.ndarray | None = None
     _weights: np.ndarray | None = None  # (D, C)
     _high: np.ndarray = field(default_factory=lambda: np.array([]))  # (C,) from here on the label is right
     _low: np.ndarray = field(default_factory=lambda: np.array([]))  # (C,) up to here it is not; of a single, unused
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # requests of several connections meet here
 
     @property
     def ready(self) -> bool:
@@ -79,22 +84,26 @@ class Cascade:
         if not len(vectors):
             return
         more = Examples(vectors.astype(np.float16), near.astype(np.float32), answers, weights.astype(np.float32))
-        self.examples = self.examples.joined(more) if self.examples else more
-        count = len(self.examples.weights)
-        if count >= FIRST and (count >= GROWTH * self._seen or len(more.weights) >= FIRST):
-            self._calibrate(self.examples)
+        with self._lock:
+            none = Examples(*(getattr(more, name)[:0] for name in ("vectors", "near", "answers", "weights")))
+            self.examples = (self.examples or none).joined(more)
+            self._fresh += len(more.weights)
+            enough = min(FIRST, ANEW * self._seen) if self._seen else FIRST
+            if len(self.examples.weights) >= FIRST and self._fresh >= enough:
+                self._calibrate(self.examples)
 
     def decide(self, vectors: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What the embedding says of texts, and where it is sure.
 
         returns  (N, C) bool, (N,) bool
         """
-        scores = self._scores(vectors, near)
+        with self._lock:
+            scores, low, high = self._scores(vectors, near), self._low, self._high
         if self.single:
             best = scores.argmax(axis=1)
-            return one_hot(best, scores.shape[1]), margins(scores) >= self._high[0]
-        answers = scores >= self._high
-        return answers, (answers | (scores <= self._low)).all(axis=1)
+            return one_hot(best, scores.shape[1]), margins(scores) >= high[0]
+        answers = scores >= high
+        return answers, (answers | (scores <= low)).all(axis=1)
 
     def _scores(self, vectors: np.ndarray, near: np.ndarray) -> np.ndarray:
         scores = self._line[0] * near + self._line[1]
@@ -113,7 +122,7 @@ class Cascade:
             self._mean = vectors.mean(axis=0)
             self._weights, left = ridge(vectors - self._mean, targets - scores)
             scores = targets - left
-        self._seen = len(given.weights)
+        self._seen, self._fresh = len(given.weights), 0
         if self.single:
             right = given.answers[np.arange(len(scores)), scores.argmax(axis=1)]
             self._high = np.array([threshold(margins(scores), right, given.weights, self.agreement)])
@@ -124,22 +133,29 @@ class Cascade:
 
 
 def ridge(vectors: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ridge regression in its dual form.
+    """Ridge regression, in its dual form where there are fewer examples than dimensions.
 
     vectors  (n, D), targets (n, C)
     returns  (D, C) weights, (n, C) residuals of each example under the weights that the others alone give
     """
-    values, basis = np.linalg.eigh(vectors @ vectors.T)
-    values, turned = np.maximum(values, 0.0), basis.T @ targets
+    dual = len(vectors) < vectors.shape[1]
+    values, basis = np.linalg.eigh(vectors @ vectors.T if dual else vectors.T @ vectors)
+    values = np.maximum(values, 0.0)
+    seen = basis if dual else vectors @ basis  # (n, -)
+    turned = seen.T @ targets
     best: tuple[float, float, np.ndarray] | None = None
     for strength in RIDGES:
-        inverse = basis / (values + strength)
-        left = (inverse @ turned) / np.einsum("ij,ij->i", inverse, basis)[:, None]
+        inverse = 1 / (values + strength)
+        if dual:
+            left = (seen @ (inverse[:, None] * turned)) / (np.square(seen) @ inverse)[:, None]
+        else:
+            left = (targets - seen @ (inverse[:, None] * turned)) / (1 - np.square(seen) @ inverse)[:, None]
         error = float(np.square(left).mean())
         if best is None or error < best[0]:
             best = error, strength, left
     assert best is not None
-    return vectors.T @ ((basis / (values + best[1])) @ turned), best[2]
+    weights = basis @ (turned / (values + best[1])[:, None])
+    return vectors.T @ weights if dual else weights, best[2]
 
 
 def one_hot(places: np.ndarray, columns: int) -> np.ndarray:

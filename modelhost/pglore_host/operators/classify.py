@@ -17,6 +17,7 @@ from .reading import Nearness
 
 LABELS_LIMIT = 10_000
 LABEL_CHARACTERS = 500
+LABELS_CHARACTERS = 400_000  # of all labels
 DESCRIPTION_CHARACTERS = 2000
 CHOSEN_LIMIT = 50  # labels of one text
 SCORES = 20  # of the labels that come with a result: the nearest
@@ -28,11 +29,8 @@ async def classify(registry: Registry, arguments: dict) -> list[dict]:
     raises  HostError LO101, LO102, LO103, LO201, LO204, LO206, LO301, LO302, LO303
     """
     batch = Batch(arguments)
-    names = labels(arguments.get("labels"))
-    meanings = descriptions(arguments.get("descriptions"), len(names))
-    instruction = optional_text(arguments, "instruction")
-    several = flag(arguments, "multiple")
-    question = asking(names, meanings, instruction, several)
+    question = asked_of(arguments)
+    names = list(question.labels)
     decided = await decide(registry, arguments, batch, question)
     batch.put(
         batch.open,
@@ -47,6 +45,13 @@ async def classify(registry: Registry, arguments: dict) -> list[dict]:
         ),
     )
     return batch.answer()
+
+
+def asked_of(arguments: dict) -> Question:
+    """The question that a call asks; raises HostError LO102, LO103."""
+    names = labels(arguments.get("labels"))
+    meanings = descriptions(arguments.get("descriptions"), len(names))
+    return asking(names, meanings, optional_text(arguments, "instruction"), flag(arguments, "multiple"))
 
 
 def asking(
@@ -95,10 +100,10 @@ def labels(given: Any) -> list[str]:
         raise HostError(
             errors.BAD_ARGUMENT, "labels is empty", "Pass an array of labels, such as '{billing,delivery}'."
         )
-    if len(given) > LABELS_LIMIT:
+    if len(given) > LABELS_LIMIT or sum(len(label) for label in given if isinstance(label, str)) > LABELS_CHARACTERS:
         raise HostError(
             errors.INPUT_TOO_LONG,
-            f"{len(given):,} labels are over the limit of {LABELS_LIMIT:,}",
+            f"{len(given):,} labels are over the limit of {LABELS_LIMIT:,}, or of {LABELS_CHARACTERS:,} characters",
             "Classify into groups of labels first, then within a group.",
         )
     for place, label in enumerate(given, 1):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import metrics
 from ..arguments import integer, number, optional_text
 from ..errors import HostError
 from ..generation import Constraint
@@ -70,6 +71,25 @@ class Decided:
     chances: np.ndarray
     by: list[str]
     alone: bool
+
+
+async def shares(registry: Registry, arguments: dict, question: Question) -> dict:
+    """{"examples", "by_embedding", "by_model"}: what is remembered of a question, all 0 where it is unknown.
+
+    raises  HostError LO103, LO201, LO204, LO206, LO301
+    """
+    agreement = number(arguments, "agreement", 0, 1, AGREEMENT)
+    assert agreement is not None
+    async with (
+        registry.use(optional_text(arguments, "embedder"), "embed") as use,
+        writer(registry, arguments, "interactive") as model,
+    ):
+        key = model and _key(arguments, question, Reader(use).fingerprint, model, agreement)
+    found = _cascades.get(key) if key else None
+    if found is None:
+        return {"examples": 0, "by_embedding": 0, "by_model": 0}
+    seen = len(found.examples.weights) if found.examples else 0
+    return {"examples": seen, "by_embedding": found.embedding, "by_model": found.model}
 
 
 async def decide(registry: Registry, arguments: dict, batch: Batch, question: Question) -> Decided:
@@ -263,9 +283,10 @@ _cascades: OrderedDict[tuple, Cascade] = OrderedDict()
 
 
 def _key(arguments: dict, question: Question, embedder: str, model: Writer, agreement: float) -> tuple:
-    # By database and role, as lore._operate tells them: what one may teach the cascade is not to decide another's rows.
+    # By role, as the bridge says it, and by database: what one teaches the cascade is not to decide another's rows.
+    caller = seen.caller if (seen := metrics.current.get()) is not None else None
     told = hashlib.sha256(repr(question.key).encode()).hexdigest()
-    return (str(arguments.get("scope")), told, embedder, model.identity, agreement)
+    return (caller and caller.role, str(arguments.get("scope")), told, embedder, model.identity, agreement)
 
 
 def _known(arguments: dict, question: Question, embedder: str, model: Writer, agreement: float) -> Cascade:

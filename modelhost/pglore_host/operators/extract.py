@@ -32,10 +32,11 @@ async def extract(registry: Registry, arguments: dict) -> list[dict]:
     """
     batch = Batch(arguments)
     schema = wanted(arguments.get("schema"))
-    most = integer(arguments, "max_tokens", 16, 1 << 16, MAX_TOKENS)
+    given = integer(arguments, "max_tokens", 16, 1 << 16)
     limit = Constraint("schema", schema)
     async with writer(registry, arguments, batch.lane) as found:
         model = needed(found, "extract")
+        most = given or model.most(MAX_TOKENS)
         await JUDGE.admit(limit)
         instruction = prompts.extract(schema, False)
         room = await model.room(instruction, most)

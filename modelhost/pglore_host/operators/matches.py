@@ -10,14 +10,10 @@ from .deciding import Question, decide, meets
 CONDITION_CHARACTERS = 4000
 
 
-async def matches(registry: Registry, arguments: dict) -> list[dict]:
-    """{"matches", "score", "decided_by"} of each input; of a long one, read in windows, one that matches is enough.
-
-    raises  HostError LO101, LO102, LO103, LO201, LO204, LO206, LO301, LO302, LO303
-    """
-    batch = Batch(arguments)
+def asking(arguments: dict) -> Question:
+    """The question whether a condition holds; raises HostError LO101, LO102, LO103."""
     condition = visible(arguments, "condition", limit=CONDITION_CHARACTERS)
-    question = Question(
+    return Question(
         key=("matches", condition),
         readings=[condition],
         labels=[condition],
@@ -27,6 +23,15 @@ async def matches(registry: Registry, arguments: dict) -> list[dict]:
         heard=lambda _, answer: [0] if answer == "true" else [],
         alone=meets,
     )
+
+
+async def matches(registry: Registry, arguments: dict) -> list[dict]:
+    """{"matches", "score", "decided_by"} of each input; of a long one, read in windows, one that matches is enough.
+
+    raises  HostError LO101, LO102, LO103, LO201, LO204, LO206, LO301, LO302, LO303
+    """
+    batch = Batch(arguments)
+    question = asking(arguments)
     decided = await decide(registry, arguments, batch, question)
     batch.put(
         batch.open,

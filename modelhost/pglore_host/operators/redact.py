@@ -96,11 +96,12 @@ async def _by_model(
         },
     }
     limit, instruction = Constraint("schema", schema), prompts.redact(worded)
-    room = await model.room(instruction, ANSWER_TOKENS)
+    most = model.most(ANSWER_TOKENS)
+    room = await model.room(instruction, most)
     questions, owners = [], []
     for number, place in enumerate(places):
         for piece in await model.pieces(registry, batch.texts[place], room):
-            questions.append((prompts.conversation(instruction, piece), limit, ANSWER_TOKENS))
+            questions.append((prompts.conversation(instruction, piece), limit, most))
             owners.append(number)
     for number, answer in zip(owners, await model.ask(questions), strict=True):
         if isinstance(answer, HostError) or isinstance(spans[number], HostError):

@@ -64,7 +64,7 @@ async def _written(
     registry: Registry, model: Writer, texts: list[str], words: int, instruction: str | None, kind: str, mapping: bool
 ) -> dict:
     """Map and reduce: parts that fit the window, their summaries, and again, until one is left."""
-    most = int(words * TOKENS_OF_WORD) + 32
+    most = model.most(int(words * TOKENS_OF_WORD) + 32)
     for _ in range(ROUNDS):
         asked = prompts.summarize(words, instruction, kind)
         parts = await groups.packed(registry, model, texts, await model.room(asked, most))

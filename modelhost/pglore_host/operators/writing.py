@@ -20,6 +20,7 @@ from ..text import WORKERS
 WINDOW = 8192  # tokens, where a server does not tell
 SPARE = 64  # tokens of the chat template
 CHARACTERS_OF_TOKEN = 2.5  # where only the server could count; most texts have 3 to 4
+OF_TEXT = (errors.EMPTY_INPUT, errors.INPUT_TOO_LONG)
 SMALLEST = 64  # tokens of a text that must fit beside a prompt
 HINT = (
     "Register a language model with lore.add_model and pass its alias as model, or make it the default with "
@@ -48,7 +49,11 @@ class Writer:
             GenerationRequest(messages, most, 0.0, constraint=constraint, lane=self._lane, whole=True)
             for messages, constraint, most in questions
         ]
-        return [self._said(one) for one in await complete_all(self._generator, requests)]
+        answers = [self._said(one) for one in await complete_all(self._generator, requests)]
+        failed = [one for one in answers if isinstance(one, HostError) and one.code not in OF_TEXT]
+        if len(failed) == len(answers) > 1:
+            raise failed[0]  # that is no matter of a single text
+        return answers
 
     def _said(self, found: Generation | HostError) -> object:
         if isinstance(found, HostError):
@@ -57,6 +62,10 @@ class Writer:
             why = f'the model "{self._use.entry.alias}" did not come to an end of its answer'
             return HostError(errors.INPUT_TOO_LONG, why, "Raise max_tokens, or ask for less.")
         return found.text.replace("\0", "\ufffd")
+
+    def most(self, tokens: int) -> int:
+        """So many tokens of an answer, or a third of the window."""
+        return min(tokens, (self._generator.window_tokens or WINDOW) // 3)
 
     async def tokens(self, text: str) -> int:
         """Of a text, about."""
