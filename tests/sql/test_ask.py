@@ -161,3 +161,24 @@ def test_expanding_needs_a_model_that_writes(db, manual, fails):
 
 def test_where_no_passage_fits_the_error_says_so(db, manual, fails):
     assert fails("SELECT lore.ask('manual', 'What does VACUUM reclaim?', max_tokens => 1)") == "LO103"
+
+
+def test_what_an_answer_lacks_is_told_by_a_notice(db, manual):
+    told = []
+    db.add_notice_handler(lambda notice: told.append(notice.message_primary))
+    db.execute("SELECT lore.ask('manual', 'What does VACUUM reclaim?', language => 'de')")
+    assert told == ['generator "extractive" quotes the documents in their own language']
+    options = "lore._read_options(3, 'keyword', NULL, NULL, 'score', NULL, NULL, NULL, NULL, 'any')"
+    asked = f"lore._asked('manual', 'VACUUM', NULL, NULL, {options}, NULL, NULL, NULL, NULL)"
+    for result in (
+        {"finish_reason": "stop", "foreign_marks": 2},
+        {"finish_reason": "stop"},
+        {"finish_reason": "length"},
+    ):
+        given = Jsonb({"text": "a", "given": [1], "citations": [], "templated": True, **result})
+        db.execute(f"SELECT lore._answered(%s, {asked})", [given])
+    assert [notice.split(":")[0] for notice in told[1:]] == [
+        "the generator cited 2 sources that it was not given",
+        "the generator cited none of its sources",
+        "the answer was cut at its bound of tokens",
+    ]

@@ -12,12 +12,8 @@ from ..generation import Constraint
 from ..lexical import words
 from ..passages import passages
 from .messages import SENTINEL
+from .plain import MARK
 
-# [1], [1, 2], [^1], [source 1], and the wide brackets of some models.
-MARK = re.compile(
-    r"[\[\u3010]\s*(?:sources?\s*|\^|#)?\d+(?:\s*[,;&]\s*(?:\^|#)?\d+)*\s*(?:\u2020[^\[\u3010\]\u3011\n]{0,40})?[\]\u3011]",
-    re.IGNORECASE,
-)
 _NUMBER = re.compile(r"\d+")
 _BEGUN = re.compile(r".(?:[\s\d,;&^#]*|[^\]\u3011\n]{0,80})", re.DOTALL)  # what may become a mark, from its bracket on
 _OPEN = re.compile(r"[\[\u3010][^\]\u3011]*\Z")
