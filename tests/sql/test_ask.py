@@ -182,3 +182,16 @@ def test_what_an_answer_lacks_is_told_by_a_notice(db, manual):
         "the generator cited none of its sources",
         "the answer was cut at its bound of tokens",
     ]
+
+
+def test_with_the_result_cache_a_question_is_answered_once_and_alike(db, manual):
+    db.execute("SET lore.result_cache = on")
+    talk = Jsonb([{"role": "user", "content": "What does VACUUM do?"}])
+    statement = "SELECT answer, sources, usage FROM lore.ask('manual', 'What does it reclaim?', history => %s)"
+    first = db.execute(statement, [talk]).fetchone()
+    kept = db.execute("SELECT count(*) FROM lore_data.results").fetchone()
+    assert first[1] and kept[0] >= 1
+    assert db.execute(statement, [talk]).fetchone() == first
+    assert db.execute("SELECT count(*) FROM lore_data.results").fetchone() == kept
+    db.execute("SELECT lore.add('manual', 'vacuum', 'VACUUM reclaims what is dead.')")
+    assert "what is dead" in db.execute(statement, [talk]).fetchone()[0]
