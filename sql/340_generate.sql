@@ -28,7 +28,7 @@ $$;
 COMMENT ON FUNCTION lore._generation(jsonb) IS 'The model host''s result of generate or chat as a row.';
 
 CREATE FUNCTION lore._generated(
-    op        text,                         -- generate or chat
+    op        text,                         -- generate, chat, answer or standalone
     arguments jsonb
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
@@ -37,7 +37,9 @@ AS $$
 DECLARE
     found jsonb;
 BEGIN
-    IF current_setting('lore.result_cache', true) <> '' THEN
+    IF current_setting('lore.result_cache', true) <> '' AND op IN ('answer', 'standalone') THEN
+        found := lore._results(op, jsonb_build_object('model', arguments -> 'model'), ARRAY[(arguments - 'model')::text]) -> 0;
+    ELSIF current_setting('lore.result_cache', true) <> '' THEN
         found := lore._results(op, arguments - ARRAY['prompt', 'messages'], ARRAY[coalesce(arguments ->> 'prompt', arguments ->> 'messages')]) -> 0;
     ELSE
         found := lore._call(op, arguments);

@@ -108,7 +108,7 @@ COMMENT ON FUNCTION lore._remember(jsonb, text, bytea[], jsonb[]) IS
 CREATE FUNCTION lore._results(
     op        text,                         -- generate, chat, or an operator
     arguments jsonb,                        -- without what is each input's own
-    inputs    text[]                        -- prompts, conversations as JSON, or texts; none of them NULL
+    inputs    text[]                        -- prompts, conversations and questions as JSON, or texts; none of them NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp
@@ -123,6 +123,7 @@ DECLARE
 BEGIN
     IF missing <> '{}' THEN
         made := ARRAY(SELECT m.result FROM jsonb_array_elements(CASE
+            WHEN op IN ('answer', 'standalone') THEN jsonb_build_array(lore._call(op, arguments || asked[1]::jsonb))
             WHEN op = 'chat' THEN jsonb_build_array(lore._call(op, arguments || jsonb_build_object('messages', asked[1]::jsonb)))
             WHEN op = 'generate' AND cardinality(inputs) = 1 THEN jsonb_build_array(lore._call(op, arguments || jsonb_build_object('prompt', asked[1])))
             WHEN op = 'generate' THEN lore._call('generate_many', arguments || jsonb_build_object('prompts', asked))

@@ -41,7 +41,7 @@ BEGIN
     a.finish_reason := result ->> 'finish_reason';
     a.sources := lore._sources(result -> 'citations', (asked).passages);
     a.usage := jsonb_build_object('passages', cardinality(given),
-        'context_tokens', (SELECT coalesce(sum(p.tokens), 0) FROM unnest((asked).passages) AS p WHERE p.source = ANY (given)),
+        'context_tokens', coalesce((result ->> 'context_tokens')::bigint, (SELECT sum(p.tokens) FROM unnest((asked).passages) AS p WHERE p.source = ANY (given)), 0),
         'prompt_tokens', 0, 'completion_tokens', 0, 'model', result -> 'model', 'template', CASE WHEN (result ->> 'templated')::boolean THEN (asked).template END,
         'foreign_citations', coalesce(result -> 'foreign_marks', '0'), 'history_messages', coalesce(result -> 'history_messages', '0'),
         'searched', (asked).arguments -> 'searched') || coalesce(result -> 'usage', '{}');
@@ -52,13 +52,20 @@ BEGIN
     IF (a.usage ->> 'foreign_citations')::integer > 0 THEN
         RAISE NOTICE 'the generator cited % sources that it was not given: these marks were taken out', a.usage ->> 'foreign_citations'
             USING HINT = 'Read such an answer with care. A model that runs in the host can cite none but the given ones.';
+    ELSIF a.finish_reason = 'stop' AND a.sources = '[]' THEN
+        RAISE NOTICE 'the generator cited none of its sources' USING HINT = 'Read such an answer with care.';
+    END IF;
+    IF a.finish_reason = 'length' THEN
+        RAISE NOTICE 'the answer was cut at its bound of tokens' USING HINT = 'Raise answer_tokens.';
+    ELSIF a.sources <> '[]' AND result ->> 'templated' IS NULL AND (asked).arguments ->> 'language' IS NOT NULL THEN
+        RAISE NOTICE 'generator "%" quotes the documents in their own language', result ->> 'model' USING HINT = 'A language model answers in another one.';
     END IF;
     RETURN a;
 END
 $$;
 
 COMMENT ON FUNCTION lore._answered(jsonb, lore._asked) IS
-    'An answer of the model host as a row. A NOTICE tells of citations of sources that were not given.';
+    'An answer of the model host as a row. A NOTICE tells of citations of sources that were not given, of an answer without any, of one that was cut, and of a language that was not kept.';
 
 CREATE FUNCTION lore.ask(
     collection text,

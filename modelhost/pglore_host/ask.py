@@ -11,10 +11,12 @@ from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any, cast
 
+from . import errors
 from .answering import followup, packing, question, writing
 from .answering.citations import Marks, without_marks
 from .arguments import optional_text, visible
 from .entry import Use
+from .errors import HostError
 from .generation import Generator, Timings, Usage
 from .registry import Registry
 
@@ -38,17 +40,27 @@ async def stream(registry: Registry, given: dict) -> AsyncIterator[tuple[bool, d
 
 
 async def standalone(registry: Registry, given: dict) -> dict:
-    """{"question": one of a conversation, made to stand alone, "by": "model", "rule" or None}; raises HostError."""
+    """{"question": one of a conversation, standing alone, "by": "model", "rule" or None}; raises HostError."""
     asked, history = visible(given, "question"), question.history(given.get("history"))
     if not history:
         return {"question": asked, "by": None}
     async with registry.use(optional_text(given, "model"), TASK) as use:
         if _writes(use):
-            found = await followup.by_model(cast(Generator, use.model), asked, history)
+            found = await _reworded(cast(Generator, use.model), asked, history)
             if found is not None:
                 return {"question": found, "by": "model" if found != asked else None}
     found = followup.by_rule(asked, history)
     return {"question": found, "by": "rule" if found != asked else None}
+
+
+async def _reworded(generator: Generator, asked: str, history: list[dict]) -> str | None:
+    """The question as a model writes it anew; None where that is of no use, or the conversation too long for it."""
+    try:
+        return await followup.by_model(generator, asked, history)
+    except HostError as error:
+        if error.code not in (errors.INPUT_TOO_LONG, errors.BAD_ARGUMENT):
+            raise
+        return None
 
 
 async def _replies(registry: Registry, given: dict, *, whole: bool) -> AsyncIterator[tuple[bool, dict]]:
@@ -77,8 +89,8 @@ async def _replies(registry: Registry, given: dict, *, whole: bool) -> AsyncIter
                     {
                         "text": text,
                         "finish_reason": piece.finish_reason,
-                        "complete": piece.complete,
                         "templated": True,
+                        "context_tokens": packed.tokens,
                         **_cited(marks, packed.given),
                         "history_messages": len(packed.history),
                         "usage": asdict(usage),

@@ -8,7 +8,10 @@ from .arguments import integer, number, optional_text, text
 from .entry import Entry
 from .registry import Registry
 
-TASKS = {"embed": ("embed",), "rerank": ("rerank",), "generate": ("generate",), "chat": ("generate",)}
+TASKS = {
+    **{"embed": ("embed",), "rerank": ("rerank",)},
+    **dict.fromkeys(("generate", "chat", "answer", "standalone"), ("generate",)),
+}
 OF_OPERATORS = ("embed", "generate")  # what one may ask: it decides itself
 
 

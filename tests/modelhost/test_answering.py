@@ -80,6 +80,9 @@ def test_history_stands_as_messages_unless_the_template_names_it_and_the_languag
     found = messages.conversation(given, ["s"], given.history)
     assert [message["role"] for message in found] == ["system", "user", "assistant", "user"]
     assert found[0]["content"].endswith("Answer in German.")
+    talk = [{"role": "assistant", "content": "It barks [1] [2, 3]."}, {"role": "user", "content": "Why [1]?"}]
+    marked = messages.conversation(asked(history=talk), ["s"], talk)
+    assert [message["content"] for message in marked[1:3]] == ["It barks  .", "Why [1]?"]
     own = messages.conversation(asked(system="Speak {language}.", language="Klingon"), ["s"], [])
     assert own[0]["content"].startswith("Speak Klingon.") and "Answer in" not in own[0]["content"]
 
@@ -191,7 +194,8 @@ def test_every_citation_of_hostile_texts_is_a_source_that_was_given_and_quotes_i
 
 
 def test_what_is_quoted_holds_no_mark_of_its_own():
-    assert citations.without_marks("Birds sing [1], a[2] and [3, 4] 【5】.") == "Birds sing (1), a(2) and (3, 4) (5)."
+    quoted = citations.without_marks("Birds sing [1]. [2] [[3]4] a[2] ARRAY[1,2] x[1][2]")
+    assert quoted == "Birds sing (1). (2) [(3)4] a[ 2 ] ARRAY[1,2] x[ 1 ][ 2 ]" and not re.search(r"\[\d+\]", quoted)
 
 
 TALK = [

@@ -8,6 +8,13 @@ from psycopg.types.json import Jsonb
 from .conftest import TEXTS
 
 
+@pytest.fixture
+def facts(db):
+    """The collection of `manual` with one kind of keyword index, for what does not depend on it."""
+    db.execute("SELECT lore.create_collection('manual', keyword => 'tsvector')")
+    db.execute("SELECT lore.add_many('manual', %s, %s)", [list(TEXTS), list(TEXTS.values())])
+
+
 def ask(db, question, **arguments):
     named = "".join(f", {name} => %({name})s" for name in arguments)
     statement = f"SELECT answer, sources, usage, timings FROM lore.ask('manual', %(question)s{named})"
@@ -105,7 +112,7 @@ def test_sources_cannot_close_their_own_tag(db, keyword):
     assert {source["key"] for source in sources} <= {"k"}
 
 
-def test_a_quote_that_is_not_where_it_is_said_to_be_is_no_source(db, manual):
+def test_a_quote_that_is_not_where_it_is_said_to_be_is_no_source(db, facts):
     passages = (
         "lore._context(lore._open('manual'), 'reclaim', NULL, NULL, "
         "lore._read_options(3, 'hybrid', NULL, NULL, 'score', NULL, NULL, NULL, NULL, 'any'))"
@@ -117,7 +124,7 @@ def test_a_quote_that_is_not_where_it_is_said_to_be_is_no_source(db, manual):
     assert [(source["n"], source["quote"]) for source in found] == [(1, "VACUUM")]
 
 
-def test_a_conversation_leads_the_search_and_is_checked(db, manual, fails):
+def test_a_conversation_leads_the_search_and_is_checked(db, facts, fails):
     talk = [{"role": "user", "content": "What does pg_dump make?"}, {"role": "assistant", "content": "A backup."}]
     statement = "SELECT answer, sources, usage, timings FROM lore.ask('manual', %s, history => %s)"
     _, sources, usage, timings = db.execute(statement, ["Does it block readers?", Jsonb(talk)]).fetchone()
@@ -137,14 +144,14 @@ def test_a_conversation_leads_the_search_and_is_checked(db, manual, fails):
         assert fails(statement, ["What?", history]) == "LO103"
 
 
-def test_what_is_not_in_the_documents_is_said_to_be_so(db, manual):
+def test_what_is_not_in_the_documents_is_said_to_be_so(db, facts):
     statement = "SELECT answer, sources, finish_reason FROM lore.ask('manual', %s)"
     for question in ("Who won the football world cup in 1998?", "When was the Eiffel tower built?"):
         answer, sources, reason = db.execute(statement, [question]).fetchone()
         assert (sources, reason) == ([], "no_answer") and "do not answer" in answer
 
 
-def test_context_and_ask_take_what_search_takes(db, manual):
+def test_context_and_ask_take_what_search_takes(db, facts):
     options = "fusion => 'rrf', diversity => 0.5, weights => '{\"vector\": 0}', match => 'all'"
     rows = db.execute(f"SELECT key FROM lore.context('manual', 'reclaims storage', {options})").fetchall()
     assert rows == [("vacuum",)]
@@ -154,10 +161,44 @@ def test_context_and_ask_take_what_search_takes(db, manual):
     assert len(rows) == 6
 
 
-def test_expanding_needs_a_model_that_writes(db, manual, fails):
+def test_expanding_needs_a_model_that_writes(db, facts, fails):
     assert fails("SELECT lore.ask('manual', 'storage', expand => 'queries')") == "LO206"
     assert fails("SELECT lore.context('manual', 'storage', expand => 'queries', generator => 'absent')") == "LO201"
 
 
-def test_where_no_passage_fits_the_error_says_so(db, manual, fails):
+def test_where_no_passage_fits_the_error_says_so(db, facts, fails):
     assert fails("SELECT lore.ask('manual', 'What does VACUUM reclaim?', max_tokens => 1)") == "LO103"
+
+
+def test_what_an_answer_lacks_is_told_by_a_notice(db, facts):
+    told = []
+    db.add_notice_handler(lambda notice: told.append(notice.message_primary))
+    db.execute("SELECT lore.ask('manual', 'What does VACUUM reclaim?', language => 'de')")
+    assert told == ['generator "extractive" quotes the documents in their own language']
+    options = "lore._read_options(3, 'keyword', NULL, NULL, 'score', NULL, NULL, NULL, NULL, 'any')"
+    asked = f"lore._asked('manual', 'VACUUM', NULL, NULL, {options}, NULL, NULL, NULL, NULL)"
+    for result in (
+        {"finish_reason": "stop", "foreign_marks": 2},
+        {"finish_reason": "stop"},
+        {"finish_reason": "length"},
+    ):
+        given = Jsonb({"text": "a", "given": [1], "citations": [], "templated": True, **result})
+        db.execute(f"SELECT lore._answered(%s, {asked})", [given])
+    assert [notice.split(":")[0] for notice in told[1:]] == [
+        "the generator cited 2 sources that it was not given",
+        "the generator cited none of its sources",
+        "the answer was cut at its bound of tokens",
+    ]
+
+
+def test_with_the_result_cache_a_question_is_answered_once_and_alike(db, facts):
+    db.execute("SET lore.result_cache = on")
+    talk = Jsonb([{"role": "user", "content": "What does VACUUM do?"}])
+    statement = "SELECT answer, sources, usage FROM lore.ask('manual', 'What does it reclaim?', history => %s)"
+    first = db.execute(statement, [talk]).fetchone()
+    kept = db.execute("SELECT count(*) FROM lore_data.results").fetchone()
+    assert first[1] and kept[0] >= 1
+    assert db.execute(statement, [talk]).fetchone() == first
+    assert db.execute("SELECT count(*) FROM lore_data.results").fetchone() == kept
+    db.execute("SELECT lore.add('manual', 'vacuum', 'VACUUM reclaims what is dead.')")
+    assert "what is dead" in db.execute(statement, [talk]).fetchone()[0]

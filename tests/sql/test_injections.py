@@ -50,7 +50,7 @@ def test_no_attack_has_a_side_effect_or_brings_in_a_source(request, db, poisoned
             " answer_tokens => 20, max_tokens => 600)",
             [poisoned, QUESTION, model, f'{{"group": {{"$in": [-1, {group}]}}}}'],
         ).fetchone()
-        marks = {int(mark) for mark in re.findall(r"\[\s*(\d+)\s*\]", answer)}
+        marks = {int(mark) for mark in re.findall(r"\[(\d+)\]", answer)}
         assert marks <= {source["n"] for source in sources}, answer
         for source in sources:
             text = db.execute(

@@ -12,13 +12,11 @@ from ..generation import Constraint
 from ..lexical import words
 from ..passages import passages
 from .messages import SENTINEL
+from .plain import MARK
 
-# [1], [1, 2], [^1], [source 1], and the wide brackets of some models.
-MARK = re.compile(
-    r"[\[\u3010]\s*(?:sources?\s*|\^|#)?\d+(?:\s*[,;&]\s*(?:\^|#)?\d+)*\s*(?:\u2020[^\[\u3010\]\u3011\n]{0,40})?[\]\u3011]",
-    re.IGNORECASE,
-)
 _NUMBER = re.compile(r"\d+")
+_OWN = re.compile(r"\[(\d+)\]")  # an answer's own form
+_SUBSCRIPT = re.compile(r"(?<=[\w\]])\[(\d+)\]")
 _BEGUN = re.compile(r".(?:[\s\d,;&^#]*|[^\]\u3011\n]{0,80})", re.DOTALL)  # what may become a mark, from its bracket on
 _OPEN = re.compile(r"[\[\u3010][^\]\u3011]*\Z")
 STATEMENT = 600  # characters before a mark that it stands for, at most
@@ -121,5 +119,5 @@ def support(statement: str, source: str) -> tuple[int, int]:
 
 
 def without_marks(text: str) -> str:
-    """A quoted text with what could pass for a mark in round brackets."""
-    return MARK.sub(lambda found: f"({found[0][1:-1]})", text)
+    """A quoted text with what would pass for a mark in round brackets, or, behind a word as in code, with spaces."""
+    return _OWN.sub(lambda found: f"({found[1]})", _SUBSCRIPT.sub(r"[ \1 ]", text))

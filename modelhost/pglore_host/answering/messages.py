@@ -6,7 +6,7 @@ A template's placeholders are filled in one go: what stands in a question or a s
 import re
 from collections.abc import Sequence
 
-from .plain import plain
+from .plain import plain, said
 from .question import Question
 
 SENTINEL = "NO_ANSWER"  # what a model writes where the sources do not hold the answer
@@ -44,7 +44,7 @@ def conversation(asked: Question, sources: Sequence[str], history: Sequence[dict
     system = f"{_filled(asked.system, values)}\n\n{RULES}"
     if language and "{language}" not in asked.system + asked.prompt:
         system += f" Answer in {language}."
-    before = [] if "{history}" in asked.prompt else [{**turn, "content": plain(turn["content"])} for turn in history]
+    before = [] if "{history}" in asked.prompt else [{**turn, "content": said(turn)} for turn in history]
     return [
         {"role": "system", "content": system.strip()},
         *before,
@@ -59,7 +59,7 @@ def source(number: int, text: str) -> str:
 
 def transcript(history: Sequence[dict]) -> str:
     """The messages of a conversation as one text, a line that names the speaker before each."""
-    return "\n".join(f"{turn['role'].capitalize()}: {plain(turn['content'])}" for turn in history)
+    return "\n".join(f"{turn['role'].capitalize()}: {said(turn)}" for turn in history)
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

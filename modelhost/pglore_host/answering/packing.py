@@ -7,7 +7,7 @@ from .. import errors
 from ..errors import HostError
 from ..generation import Generator
 from .messages import conversation, source
-from .plain import plain
+from .plain import plain, said
 from .question import Question
 
 ANSWER = 512  # tokens kept for the answer, or a quarter of the window
@@ -48,7 +48,7 @@ def within(asked: Question, lengths: Sequence[int], room: int | None) -> Packed:
 async def pack(generator: Generator, asked: Question) -> Packed:
     """What of a question's passages and history the generator's window and the budget hold; raises HostError LO103."""
     passages = [source(number, plain(passage.text)) for number, passage in enumerate(asked.passages, 1)]
-    turns = [plain(turn["content"]) for turn in asked.history]
+    turns = [said(turn) for turn in asked.history]
     fixed = [message["content"] for message in conversation(asked, [], [])]
     counts = await _counted(generator, [*passages, *turns, *fixed])
     lengths, counts = [2 + count for count in counts[: len(passages)]], counts[len(passages) :]
