@@ -1,4 +1,4 @@
--- 370_operate.sql: the one way from an operator on texts to the model host. Needs 200_host.
+-- 370_operate.sql: the one way from an operator on texts to the model host, or to the result cache. Needs 200_host; asks 402_results.
 
 CREATE FUNCTION lore._operate(
     op        text,                         -- an operator of the model host
@@ -21,8 +21,9 @@ BEGIN
     FOR place IN 1 .. cardinality(given) LOOP
         size := size + length(given[place]);
         IF place = cardinality(given) OR place - first + 1 >= most OR size + length(given[place + 1]) > characters THEN
-            found := found || ARRAY(SELECT r.one FROM jsonb_array_elements(lore._call(op,
-                shared || jsonb_build_object('inputs', given[first:place]))) WITH ORDINALITY AS r(one, n) ORDER BY r.n);
+            found := found || ARRAY(SELECT r.one FROM jsonb_array_elements(CASE
+                WHEN current_setting('lore.result_cache', true) <> '' THEN lore._results(op, shared, given[first:place])
+                ELSE lore._call(op, shared || jsonb_build_object('inputs', given[first:place])) END) WITH ORDINALITY AS r(one, n) ORDER BY r.n);
             first := place + 1;
             size := 0;
         END IF;

@@ -37,8 +37,10 @@ CREATE FUNCTION lore._result_keys(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(SELECT sha256(convert_to(jsonb_build_array(identity, op, arguments)::text || i.input, 'UTF8'))
-                 FROM unnest(inputs) WITH ORDINALITY AS i(input, n) ORDER BY i.n)
+    -- What they share is hashed once: it may hold another array of texts.
+    WITH s AS MATERIALIZED (SELECT sha256(convert_to(jsonb_build_array(identity, op, arguments)::text, 'UTF8')) AS shared)
+    SELECT ARRAY(SELECT sha256(s.shared || convert_to(i.input, 'UTF8'))
+                 FROM unnest(inputs) WITH ORDINALITY AS i(input, n) ORDER BY i.n) FROM s
 $$;
 
 COMMENT ON FUNCTION lore._result_keys(jsonb, text, jsonb, text[]) IS 'Keys of the results of inputs in the cache; NULL for NULL.';

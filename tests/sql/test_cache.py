@@ -62,6 +62,33 @@ def test_of_an_array_what_is_missing_is_computed(cached, writer):
     assert cached.execute(statement, [[]]).fetchone()[0] == []
 
 
+def test_an_operator_over_the_same_rows_computes_nothing_the_second_time(cached, role, connect, fails):
+    texts = "ARRAY(SELECT CASE WHEN i % 2 = 0 THEN 'The team won match ' ELSE 'Prices rose by ' END || i "
+    texts += "FROM generate_series(1, 200) AS i)"
+    classify = f"SELECT lore.classify({texts}, ARRAY['sports', 'finance'])"
+    first = cached.execute(classify).fetchone()
+    assert (computed(cached), entries(cached)) == (1, 200)
+    assert cached.execute(classify).fetchone() == first and computed(cached) == 1
+    cached.execute(f"SELECT lore.classify({texts} || 'A new one.'::text, ARRAY['sports', 'finance'])")
+    assert cached.execute("SELECT texts FROM lore.calls WHERE pid = pg_backend_pid()").fetchall() == [(200,), (1,)]
+    cached.execute(f"SELECT lore.classify({texts}, ARRAY['finance', 'sports'])")
+    assert computed(cached) == 3
+    reader = connect(user=role("lore_reader"))
+    reader.execute("SET lore.result_cache = on")
+    cached.execute("SELECT lore.revoke_model('all-minilm-l6-v2', 'public')")
+    try:
+        assert fails(classify, on=reader) == "42501"
+    finally:
+        cached.execute("SELECT lore.grant_model('all-minilm-l6-v2', 'public')")
+
+
+def test_rows_that_an_operator_has_seen_one_by_one_are_computed_once(cached):
+    cached.execute("CREATE TABLE public.notes AS SELECT i, 'note number ' || i AS body FROM generate_series(1, 5) AS i")
+    for _ in range(2):
+        cached.execute("SELECT i, lore.sentiment(body) FROM public.notes")
+    assert computed(cached) == 5
+
+
 def test_what_chance_decides_is_never_kept_unless_a_seed_does(cached, writer):
     for _ in range(2):
         cached.execute("SELECT lore.generate('abc', model => 'writer', max_tokens => 3, temperature => 1)")
@@ -178,6 +205,12 @@ def test_the_cache_stays_within_its_size_and_what_was_not_used_goes_first(cached
     cached.execute("SELECT lore.set_cache_size(1)")
     count, oldest = cached.execute("SELECT count(*), max(now() - used_at) FROM lore.cache").fetchone()
     assert 650 < count <= 1048576 / 1300 and oldest.total_seconds() < 60 * (count + 1)
+    cached.execute("""
+        SELECT lore._remember('{"model": "m", "fingerprint": "f"}', 'generate',
+            ARRAY(SELECT sha256(('new' || i)::bytea) FROM generate_series(1, 150) AS i),
+            ARRAY(SELECT to_jsonb(repeat('y', 1000)) FROM generate_series(1, 150)))""")
+    taken, new = cached.execute("SELECT sum(bytes), count(*) FILTER (WHERE used_at = made_at) FROM lore.cache").fetchone()
+    assert taken <= 1048576 and new == 150  # made room by itself
     assert cached.execute("SELECT lore.cache_clear(unused_for => '5 minutes')").fetchone()[0] > 600
     assert cached.execute("SELECT lore.cache_clear(model => 'another')").fetchone()[0] == 0
     cached.execute("SELECT lore.set_cache_size(0)")
