@@ -63,6 +63,10 @@ class Generation:
 
 
 def _call(function: str, options: Mapping[str, Any], **given: Any) -> Statement:
+    """raises TypeError for an option that the function does not take"""
+    known = PromptOptions if "generate" in function else ChatOptions
+    if unknown := options.keys() - known.__annotations__.keys():
+        raise TypeError(f"{function} takes no argument {', '.join(sorted(unknown))}")
     named = {**given, **options}
     return call(function, **{name: jsonb(value) if name in JSON else value for name, value in named.items()})
 

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -68,3 +69,23 @@ def babbler(dsn: str, chat_server: tuple[str, str]) -> Iterator[str]:
         connection.execute(statement, [url, json.dumps(options)])
         yield "babbler"
         connection.execute("SELECT lore.drop_model('babbler', if_exists => true)")
+
+
+@pytest.fixture
+def working(dsn: str) -> Iterator[Callable[[], int]]:
+    """A function that tells on how many requests the model host works."""
+    with pglore.connect(dsn) as lore:
+        yield lambda: lore.host_status().active
+
+
+@pytest.fixture
+def idle_soon(working: Callable[[], int]) -> Callable[[], None]:
+    """A function that waits, not long, until the model host works on nothing."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 3
+        while working():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    return wait

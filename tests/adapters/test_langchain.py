@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import json
-import time
 from contextlib import aclosing
 
 import psycopg
@@ -222,25 +221,13 @@ def test_a_call_that_fails_for_now_is_tried_again(monkeypatch, taught):
         ChatPglore(model=taught).invoke("Hello")
 
 
-def working() -> int:
-    with pglore.connect() as lore:
-        return lore.host_status().active
-
-
-def idle_soon() -> None:
-    deadline = time.monotonic() + 3
-    while working():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def test_a_stream_that_is_left_stops_the_model(babbler):
+def test_a_stream_that_is_left_stops_the_model(babbler, idle_soon):
     for _ in ChatPglore(model=babbler, max_tokens=3000).stream("Hello"):
         break
     idle_soon()
 
 
-async def test_a_cancelled_task_stops_the_model(babbler):
+async def test_a_cancelled_task_stops_the_model(babbler, working, idle_soon):
     model = ChatPglore(model=babbler, max_tokens=3000)
     task = asyncio.create_task(model.ainvoke("Hello"))
     while not await asyncio.to_thread(working):
@@ -255,7 +242,7 @@ async def test_a_cancelled_task_stops_the_model(babbler):
     await asyncio.to_thread(idle_soon)
 
 
-def test_a_timeout_ends_a_call_and_not_those_after_it(babbler):
+def test_a_timeout_ends_a_call_and_not_those_after_it(babbler, idle_soon):
     model = ChatPglore(model=babbler, max_tokens=3000, timeout=0.3)
     with pytest.raises(psycopg.errors.QueryCanceled):
         model.invoke("Hello")

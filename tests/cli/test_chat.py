@@ -11,7 +11,6 @@ import sys
 import termios
 import time
 
-import psycopg
 import pytest
 
 QUESTION = "What reclaims storage?"
@@ -138,19 +137,20 @@ def test_on_a_terminal_ctrl_c_clears_the_line_and_ctrl_d_ends(loaded, terminal):
     assert screen.process.wait(10) == 0
 
 
-def test_on_a_terminal_ctrl_c_stops_the_answer_and_not_the_program(loaded, writer, terminal, idle, dsn):
-    screen = terminal("documents", "--model", writer, "--answer-tokens", "1500")
-    screen.until("> ")
-    screen.type("Tell me everything.\n")
-    screen.until("everything.")
-    with psycopg.connect(dsn) as other:
-        deadline = time.monotonic() + 30
-        while not other.execute("SELECT active FROM lore.host_status()").fetchone()[0]:
+def test_on_a_terminal_ctrl_c_stops_the_answer_and_not_the_program(loaded, writer, terminal, db):
+    def until(working: bool) -> None:
+        deadline = time.monotonic() + 6
+        while bool(db.execute("SELECT active FROM lore.host_status()").fetchone()[0]) is not working:
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+    screen = terminal("documents", "--model", writer, "--answer-tokens", "3000")
+    screen.until("> ")
+    screen.type("Tell me everything.\n")
+    until(working=True)
     screen.type("\x03")
     screen.until("Stopped.")
     screen.until("> ")
-    idle()
+    until(working=False)
     screen.type("/quit\n")
     assert screen.process.wait(10) == 0

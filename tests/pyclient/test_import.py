@@ -4,9 +4,12 @@ import subprocess
 import sys
 import types
 
+import pytest
+
 import pglore
 
 HEAVY = ("torch", "transformers", "numpy", "psycopg", "rich", "click", "alembic", "sqlalchemy")
+HEAVY += ("pydantic", "langchain_core", "llama_index")
 
 
 def run(code: str) -> str:
@@ -35,3 +38,10 @@ def test_all_names_every_public_name_and_no_other():
 
 def test_every_public_name_has_a_docstring():
     assert [name for name in pglore.__all__ if not getattr(pglore, name).__doc__] == []
+
+
+@pytest.mark.parametrize(("adapter", "missing"), [("langchain", "langchain_core"), ("llamaindex", "llama_index")])
+def test_an_adapter_without_its_library_says_what_to_install(adapter, missing):
+    tried = f"try: import pglore.{adapter}\nexcept ImportError as error: print(error)"
+    code = f"import sys; sys.modules['{missing}'] = None\n{tried}"
+    assert f"pip install 'pglore[{adapter}]'" in run(code)

@@ -9,9 +9,16 @@ Each method is a call of the client, and raises what that raises (`pglore.errors
 PGLORE_DSN, then libpq's own environment), or that of a `pool` of yours.
 """
 
-from .chat import ChatPglore
-from .embeddings import PgloreEmbeddings
-from .retriever import PgloreRetriever
-from .vectorstore import PgloreVectorStore
+try:
+    from .chat import ChatPglore
+    from .embeddings import PgloreEmbeddings
+    from .retriever import PgloreRetriever
+    from .vectorstore import PgloreVectorStore
+except ModuleNotFoundError as error:
+    if (error.name or "").split(".")[0] not in ("langchain_core", "psycopg_pool"):
+        raise
+    raise ModuleNotFoundError(
+        f"{error.name} is not installed: pip install 'pglore[langchain]'", name=error.name
+    ) from error
 
 __all__ = ["ChatPglore", "PgloreEmbeddings", "PgloreRetriever", "PgloreVectorStore"]

@@ -199,7 +199,7 @@ class ChatPglore(BaseChatModel):
         if form := options.pop("response_format", None):  # OpenAI's name for it, which agents use
             options["schema"] = form["json_schema"]["schema"] if "json_schema" in form else True
             options.pop("strict", None)
-        if unknown := options.keys() - ChatOptions.__annotations__.keys() - ChatOptions.__optional_keys__:
+        if unknown := options.keys() - ChatOptions.__annotations__.keys():
             raise BadArgument(f"lore.chat takes no argument {', '.join(sorted(unknown))}")
         return options
 
