@@ -34,7 +34,7 @@ BEGIN
     IF queries IS NOT NULL THEN
         SELECT array_agg(ROW(q.embedding, NULL, NULL, NULL)::lore._probe) INTO probes FROM unnest(queries[1:sample]) AS q(embedding);
     ELSE
-        EXECUTE format('SELECT array_agg(ROW(s.embedding, s.id, NULL, NULL)::lore._probe) FROM (
+        EXECUTE format('SELECT array_agg(ROW(s.embedding, s.id, NULL, NULL)::lore._probe ORDER BY hashint8extended(s.id, 7), s.id) FROM (
             SELECT c.id, c.embedding FROM %1$s AS c WHERE c.id IN (SELECT n.id FROM %1$s AS n ORDER BY hashint8extended(n.id, 7), n.id LIMIT $1)) AS s', c.chunks) INTO probes USING sample;
     END IF;
     FOREACH p IN ARRAY coalesce(probes, '{}') LOOP

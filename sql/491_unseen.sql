@@ -39,7 +39,7 @@ COMMENT ON TYPE lore._twin IS 'A copy of a collection that lacks some chunks, wh
 
 CREATE FUNCTION lore._twin(
     collection lore._collection,
-    probes     lore._probe[],               -- of chunks; the later half is left out
+    probes     lore._probe[],               -- of chunks; the last three quarters are left out
     share      double precision             -- of the chunks to copy, or more
 ) RETURNS lore._twin
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -48,14 +48,14 @@ SET client_min_messages = warning
 AS $$
 DECLARE
     t       lore._twin := ROW(collection, NULL, NULL)::lore._twin;
-    half    integer := cardinality(probes) / 2;
+    inside  integer := greatest(1, cardinality(probes) / 4);  -- the others tell more: in two indexes the same ones err alike
     options jsonb := (SELECT v.options FROM lore_data.vector_indexes AS v WHERE v.collection_id = collection.id);
     memory  text := current_setting('maintenance_work_mem');
     kept    constant text := '((hashint8extended(c.id, 11) & 1023) < %s OR c.id = ANY (%L)) AND c.id <> ALL (%L)';
     chosen  text;
     size    bigint;
 BEGIN
-    SELECT format(kept, 1024 * share, array_agg(p.own) FILTER (WHERE p.place <= cardinality(probes) - half), array_agg(p.own) FILTER (WHERE p.place > cardinality(probes) - half))
+    SELECT format(kept, 1024 * share, array_agg(p.own) FILTER (WHERE p.place <= inside), array_agg(p.own) FILTER (WHERE p.place > inside))
     INTO chosen FROM unnest(probes) WITH ORDINALITY AS p(embedding, own, near, documents, place);
     t.collection.chunks := format('lore_data.twin_%s', collection.id);
     EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT c.id, c.document_id, c.embedding FROM %s AS c WHERE %s', (t.collection).chunks, collection.chunks, chosen);
@@ -69,7 +69,7 @@ BEGIN
               FROM unnest($1) WITH ORDINALITY AS p(embedding, own, near, documents, place),
                    LATERAL (SELECT array_agg(c.id ORDER BY c.place) AS near, array_agg(c.document ORDER BY c.place) AS documents
                             FROM unnest(p.near, p.documents) WITH ORDINALITY AS c(id, document, place) WHERE %s) AS n) AS q', chosen)
-    INTO t.members, t.strangers USING probes, cardinality(probes) - half;
+    INTO t.members, t.strangers USING probes, inside;
     RETURN t;
 END
 $$;

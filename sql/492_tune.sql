@@ -4,7 +4,7 @@ CREATE FUNCTION lore.tune(
     collection    text,
     target_recall double precision DEFAULT 0.95,
     k             integer DEFAULT 10,
-    sample        integer DEFAULT 300,      -- queries; each is also searched exactly
+    sample        integer DEFAULT 1000,     -- queries; each is also searched exactly
     queries       vector[] DEFAULT NULL     -- vectors of queries; NULL takes some of the collection's own chunks, and for a graph builds another without some
 ) RETURNS TABLE (share double precision, effort integer, recall double precision, ms double precision, reached boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 3
@@ -35,9 +35,9 @@ BEGIN
         PERFORM lore._raise('LO103', format('collection "%s" has no vector index: its search is exact', c.name), 'lore.build_index makes one.');
     END IF;
     copied := CASE WHEN kind.linked AND $5 IS NULL THEN least(1, greatest(100000, size / 4) / size::float8) END;
-    -- Deep enough that k rows of the smallest share are among them, in a copy without half of the queries' own chunks as well.
-    probes := lore._probes(c, CASE WHEN copied > 0 THEN 2 * $4 ELSE $4 END, $5,
-        ceil(1.5 * $3 / shares[3] / coalesce(copied * greatest(0.5, 1 - $4 / size::float8), 1))::integer, NULL, NULL);
+    -- Deep enough that k rows of the smallest share are among them, in a copy without most of the queries' own chunks as well.
+    probes := lore._probes(c, $4, $5,
+        ceil(1.5 * $3 / shares[3] / coalesce(copied * greatest(0.25, 1 - 0.75 * $4 / size), 1))::integer, NULL, NULL);
     IF cardinality(probes) < 2 THEN
         copied := NULL;
     ELSIF copied > 0 THEN
@@ -76,7 +76,7 @@ BEGIN
     IF copied > 0 THEN
         EXECUTE format('DROP TABLE %s', (twin.collection).chunks);
     END IF;
-    UPDATE lore_data.vector_indexes AS v SET tuning = jsonb_build_object('k', $3, 'target', $2, 'sample', cardinality(probes), 'bands', found, 'tuned_at', now())
+    UPDATE lore_data.vector_indexes AS v SET tuning = jsonb_build_object('k', $3, 'target', $2, 'sample', cardinality(probes) + coalesce(cardinality(twin.strangers), 0), 'bands', found, 'tuned_at', now())
     WHERE v.collection_id = c.id;
 END
 $$;
