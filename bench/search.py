@@ -86,7 +86,7 @@ def ours(db: psycopg.Connection, kind: str, target: float, data: np.ndarray) -> 
     size, seconds = db.execute("SELECT index_bytes, seconds FROM lore.build_index(%s, %s)", [name, kind]).fetchone()
     effort = None
     if kind != "exact":
-        effort = db.execute("SELECT effort FROM lore.tune(%s, %s, sample => 300)", [name, target]).fetchone()[0]
+        effort = db.execute("SELECT effort FROM lore.tune(%s, %s)", [name, target]).fetchone()[0]
     return {"build_s": seconds, "size_mb": size / 1e6, "effort": effort}
 
 

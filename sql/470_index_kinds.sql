@@ -15,7 +15,7 @@ CREATE TYPE lore._index_kind AS (
     streams        boolean,                 -- gives further rows for as long as it is asked, without a setting
     least_effort   integer,
     most_effort    integer,
-    unseen         double precision         -- times as many neighbours a query misses that is not in the index: measured on three sets
+    linked         boolean                  -- a vector in the index has links to its neighbours: it finds them more easily than a new query does
 );
 
 COMMENT ON TYPE lore._index_kind IS 'A kind of vector index.';
@@ -30,15 +30,15 @@ AS $$
     SELECT ROW(k.kind, k.extension, k.method, k.key,
                CASE WHEN k.kind = 'hnsw_bit' THEN 'bit_hamming_ops' ELSE k.type || '_' || metric || '_ops' END,
                CASE WHEN k.kind = 'hnsw_bit' THEN '<~>' ELSE lore._operator(metric) END,
-               k.max_dimensions, k.rescored, k.trained, k.streams, k.least_effort, k.most_effort, k.unseen)::lore._index_kind
+               k.max_dimensions, k.rescored, k.trained, k.streams, k.least_effort, k.most_effort, k.linked)::lore._index_kind
     FROM (VALUES
-        ('hnsw',     'vector',      'hnsw',     'halfvec', '%1$s::%2$s.halfvec(%3$s)',                    4000,  false, false, false, 10, 1000,  3),
+        ('hnsw',     'vector',      'hnsw',     'halfvec', '%1$s::%2$s.halfvec(%3$s)',                    4000,  false, false, false, 10, 1000,  true),
         ('hnsw_bit', 'vector',      'hnsw',     'bit',
-            '(%2$s.binary_quantize(%1$s OPERATOR(%2$s.+) %4$s) || %2$s.binary_quantize(%1$s OPERATOR(%2$s.-) %4$s))::bit(%5$s)',          16000, true,  false, false, 10, 1000,  1.35),
-        ('ivfflat',  'vector',      'ivfflat',  'halfvec', '%1$s::%2$s.halfvec(%3$s)',                    4000,  false, true,  false, 1,  32768, 1),
-        ('diskann',  'vectorscale', 'diskann',  'vector',  '%1$s',                                        16000, false, true,  true,  10, 1000,  1),
-        ('vchordrq', 'vchord',      'vchordrq', 'vector',  '%1$s',                                        16000, false, true,  true,  1,  65535, 1)
-    ) AS k(kind, extension, method, type, key, max_dimensions, rescored, trained, streams, least_effort, most_effort, unseen)
+            '(%2$s.binary_quantize(%1$s OPERATOR(%2$s.+) %4$s) || %2$s.binary_quantize(%1$s OPERATOR(%2$s.-) %4$s))::bit(%5$s)',          16000, true,  false, false, 10, 1000,  true),
+        ('ivfflat',  'vector',      'ivfflat',  'halfvec', '%1$s::%2$s.halfvec(%3$s)',                    4000,  false, true,  false, 1,  32768, false),
+        ('diskann',  'vectorscale', 'diskann',  'vector',  '%1$s',                                        16000, false, true,  true,  10, 1000,  false),
+        ('vchordrq', 'vchord',      'vchordrq', 'vector',  '%1$s',                                        16000, false, true,  true,  1,  65535, false)
+    ) AS k(kind, extension, method, type, key, max_dimensions, rescored, trained, streams, least_effort, most_effort, linked)
     WHERE k.kind = $1
 $$;
 

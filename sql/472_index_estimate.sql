@@ -19,7 +19,7 @@ AS $$
                 WHEN kind = 'ivfflat' THEN lore._lists(rows)::bigint * 50 * payload
                 WHEN kind = 'diskann' THEN rows * (36 + dimensions * bits / 8 + 8 * neighbors)
                 WHEN kind = 'vchordrq' THEN lore._lists(rows)::bigint * 256 * dimensions * 4 ELSE 0 END::bigint
-    FROM (SELECT CASE WHEN kind = 'hnsw_bit' THEN dimensions / 4 + 8 ELSE 2 * dimensions END AS payload, coalesce((options ->> 'm')::integer, CASE WHEN kind = 'hnsw_bit' THEN 12 ELSE 16 END) AS m,
+    FROM (SELECT CASE WHEN kind = 'hnsw_bit' THEN dimensions / 4 + 8 ELSE 2 * dimensions END AS payload, coalesce((options ->> 'm')::integer, 12) AS m,
                  coalesce((options ->> 'num_neighbors')::integer, 50) AS neighbors,
                  coalesce((options ->> 'num_bits_per_dimension')::integer, CASE WHEN dimensions < 900 THEN 2 ELSE 1 END) AS bits) AS p,
          LATERAL (SELECT payload + 12 * m + 96 AS row_bytes) AS r

@@ -36,10 +36,8 @@ BEGIN
                           FROM jsonb_each(allowed) AS a), kind || ' takes no options.'));
         END IF;
     END LOOP;
-    IF kind = 'hnsw_bit' THEN  -- comparing bits is cheap: a graph with fewer links, chosen with more care, is smaller and as good
-        given := jsonb_build_object('m', 12, 'ef_construction', greatest(100, 2 * (options ->> 'm')::integer));
-    ELSIF kind = 'hnsw' AND (options ->> 'm')::integer > 32 THEN  -- pgvector asks for twice as many
-        given := jsonb_build_object('ef_construction', 2 * (options ->> 'm')::integer);
+    IF kind IN ('hnsw', 'hnsw_bit') THEN  -- fewer links than pgvector's default, chosen with more care: less to look at for the same recall (measured)
+        given := jsonb_build_object('m', 12, 'ef_construction', greatest(CASE kind WHEN 'hnsw' THEN 160 ELSE 100 END, 2 * (options ->> 'm')::integer));
     END IF;
     given := given || options;
     IF kind = 'vchordrq' THEN  -- its options are one text, in TOML
@@ -51,5 +49,46 @@ $$;
 
 COMMENT ON FUNCTION lore._index_options(text, bigint, jsonb) IS 'The WITH clause of an index. Raises LO103 for an option that the kind does not take, LO104 for a label of what is no field.';
 
-REVOKE ALL ON FUNCTION lore._index_options(text, bigint, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._index_options(text, bigint, jsonb) TO lore_reader;
+CREATE FUNCTION lore._index_definition(
+    collection lore._collection,
+    kind       text,
+    options    jsonb,
+    rows       bigint,
+    name       text,                        -- of the index, without its schema
+    apart      text DEFAULT '',             -- or ' CONCURRENTLY'
+    further    text DEFAULT ''              -- columns: ', labels'
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c lore._collection := collection;
+    k lore._index_kind := lore._index_kind(kind, c.metric);
+BEGIN
+    RETURN format('CREATE INDEX%s %s ON %s USING %s ((%s) %s.%s%s)%s', apart, name, c.chunks, k.method,
+        lore._index_key(k, 'embedding', c.vector_schema, c.dimensions), coalesce(lore._schema_of(k.extension), 'public'), k.opclass, further, lore._index_options(kind, rows, options));
+END
+$$;
+
+COMMENT ON FUNCTION lore._index_definition(lore._collection, text, jsonb, bigint, text, text, text) IS
+    'The statement that makes a vector index. Raises LO103 for an option that the kind does not take.';
+
+CREATE FUNCTION lore._index_memory(
+    kind       text,
+    rows       bigint,
+    dimensions integer,
+    options    jsonb
+) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT greatest(least(b.build_bytes * 1.2, lore._memory() / 4), pg_size_bytes(current_setting('maintenance_work_mem')))::bigint / 1024 || 'kB'
+    FROM lore._index_bytes(kind, rows, dimensions, options) AS b
+$$;
+
+COMMENT ON FUNCTION lore._index_memory(text, bigint, integer, jsonb) IS 'The maintenance_work_mem that an index is built with: what it needs, of a quarter of the memory at most.';
+
+REVOKE ALL ON FUNCTION lore._index_options(text, bigint, jsonb), lore._index_definition(lore._collection, text, jsonb, bigint, text, text, text),
+    lore._index_memory(text, bigint, integer, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._index_options(text, bigint, jsonb), lore._index_definition(lore._collection, text, jsonb, bigint, text, text, text),
+    lore._index_memory(text, bigint, integer, jsonb) TO lore_reader;

@@ -61,34 +61,26 @@ DECLARE
     size   bigint := lore._chunk_count(c);
     chosen text := CASE coalesce($2, c.index_kind) WHEN 'auto' THEN lore._choose_kind(size, c.dimensions, lore._memory(), lore._schema_of('vectorscale') IS NOT NULL)
                    ELSE coalesce($2, c.index_kind) END;
-    k      lore._index_kind := lore._index_kind(chosen, c.metric);
     number integer := coalesce(substring(c.vector_index FROM '[0-9]+$')::integer, 0) + 1;
     apart  text := CASE WHEN $4 THEN ' CONCURRENTLY' ELSE '' END;
-    clause text := lore._index_options(chosen, size, $3);
-    memory bigint;
     last   bigint;
     fields text[] := '{}';                  -- that get labels
 BEGIN
-    PERFORM lore._require_kind(c, chosen, size);
+    PERFORM lore._index_options(chosen, size, $3), lore._require_kind(c, chosen, size);
     IF chosen = 'diskann' THEN
         fields := CASE WHEN $3 ? 'labels' THEN ARRAY(SELECT DISTINCT jsonb_array_elements_text($3 -> 'labels')) ELSE lore._categories(c, c.filterable) END;
-        clause := CASE WHEN fields <> '{}' THEN ', labels' ELSE '' END || ')' || clause;
-    ELSE
-        clause := ')' || clause;
     END IF;
     IF chosen = 'exact' THEN
         RETURN QUERY SELECT 1, format('SELECT lore._adopt_index(%L, %s, ''exact'', ''{}'', 0, 0, %L)', c.name, number, coalesce($2, c.index_kind));
     ELSE
-        SELECT least(b.build_bytes * 1.2, lore._memory() / 4) INTO memory FROM lore._index_bytes(chosen, size, c.dimensions, $3) AS b;
         EXECUTE format('SELECT coalesce(max(id), 0) FROM %s', c.chunks) INTO last;
         IF fields <> '{}' THEN
             RETURN QUERY VALUES (-1, format('SELECT lore._make_labels(%L, %L)', c.name, fields)), (0, format('SELECT lore._fill_labels(%L, %L)', c.name, fields));
         END IF;
         RETURN QUERY SELECT 1, format('ANALYZE %s, %s', c.documents, c.chunks)
-            UNION ALL SELECT 2, format('SET maintenance_work_mem = %L', greatest(memory, pg_size_bytes(current_setting('maintenance_work_mem'))) / 1024 || 'kB')
+            UNION ALL SELECT 2, format('SET maintenance_work_mem = %L', lore._index_memory(chosen, size, c.dimensions, $3))
             UNION ALL SELECT 3, format('DROP INDEX%s IF EXISTS lore_data.vector_%s_%s', apart, c.id, number)
-            UNION ALL SELECT 4, format('CREATE INDEX%s vector_%s_%s ON %s USING %s ((%s) %s.%s%s', apart, c.id, number, c.chunks, k.method,
-                lore._index_key(k, 'embedding', c.vector_schema, c.dimensions), coalesce(lore._schema_of(k.extension), 'public'), k.opclass, clause)
+            UNION ALL SELECT 4, lore._index_definition(c, chosen, $3, size, format('vector_%s_%s', c.id, number), apart, CASE WHEN fields <> '{}' THEN ', labels' ELSE '' END)
             UNION ALL SELECT 5, format('SELECT lore._adopt_index(%L, %s, %L, %L, %s, %s, %L)', c.name, number, chosen,
                 CASE WHEN chosen = 'diskann' THEN $3 || jsonb_build_object('labelled', fields, 'of', c.filterable) ELSE $3 END, size, last, coalesce($2, c.index_kind));
     END IF;

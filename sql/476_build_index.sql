@@ -31,6 +31,22 @@ $$;
 
 COMMENT ON FUNCTION lore._adopt_index(text, integer, text, jsonb, bigint, bigint, text) IS 'Takes an index that has been built into use.';
 
+CREATE FUNCTION lore._create_index(
+    statement text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE statement;
+EXCEPTION WHEN disk_full THEN  -- /dev/shm of a container is too small for workers: alone, then
+    PERFORM set_config('max_parallel_maintenance_workers', '0', true);
+    EXECUTE statement;
+END
+$$;
+
+COMMENT ON FUNCTION lore._create_index(text) IS 'Runs a CREATE INDEX, without parallel workers where these have no room.';
+
 CREATE FUNCTION lore.build_index(
     collection text,
     kind       text DEFAULT 'auto',         -- exact, hnsw, hnsw_bit, ivfflat, diskann, vchordrq; NULL is the collection's own
@@ -50,12 +66,7 @@ BEGIN
     PERFORM lore._require_extension(coalesce($2, c.index_kind));
     FOR s IN SELECT * FROM lore._index_statements(c, $2, coalesce($3, '{}'), false) ORDER BY step LOOP
         IF s.statement LIKE 'CREATE INDEX%' THEN
-            BEGIN
-                EXECUTE s.statement;
-            EXCEPTION WHEN disk_full THEN  -- /dev/shm of a container is too small for workers: alone, then
-                PERFORM set_config('max_parallel_maintenance_workers', '0', true);
-                EXECUTE s.statement;
-            END;
+            PERFORM lore._create_index(s.statement);
         ELSE
             EXECUTE s.statement;
         END IF;
@@ -70,5 +81,5 @@ $$;
 COMMENT ON FUNCTION lore.build_index(text, text, jsonb) IS
     'Builds the vector index of a collection anew and takes it into use; writers wait until it is done: lore.index_sql and `pglore index` build beside them. auto chooses by size, dimensions, memory and what is installed; exact has no index. Raises LO103 unknown kind or option, LO203 unknown collection, LO206 missing extension.';
 
-REVOKE ALL ON FUNCTION lore._adopt_index(text, integer, text, jsonb, bigint, bigint, text), lore.build_index(text, text, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._adopt_index(text, integer, text, jsonb, bigint, bigint, text), lore.build_index(text, text, jsonb) TO lore_admin;
+REVOKE ALL ON FUNCTION lore._adopt_index(text, integer, text, jsonb, bigint, bigint, text), lore._create_index(text), lore.build_index(text, text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._adopt_index(text, integer, text, jsonb, bigint, bigint, text), lore._create_index(text), lore.build_index(text, text, jsonb) TO lore_admin;

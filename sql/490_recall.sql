@@ -34,7 +34,7 @@ BEGIN
     IF queries IS NOT NULL THEN
         SELECT array_agg(ROW(q.embedding, NULL, NULL, NULL)::lore._probe) INTO probes FROM unnest(queries[1:sample]) AS q(embedding);
     ELSE
-        EXECUTE format('SELECT array_agg(ROW(s.embedding, s.id, NULL, NULL)::lore._probe) FROM (
+        EXECUTE format('SELECT array_agg(ROW(s.embedding, s.id, NULL, NULL)::lore._probe ORDER BY hashint8extended(s.id, 7), s.id) FROM (
             SELECT c.id, c.embedding FROM %1$s AS c WHERE c.id IN (SELECT n.id FROM %1$s AS n ORDER BY hashint8extended(n.id, 7), n.id LIMIT $1)) AS s', c.chunks) INTO probes USING sample;
     END IF;
     FOREACH p IN ARRAY coalesce(probes, '{}') LOOP
@@ -65,7 +65,6 @@ SET jit = off
 AS $$
 DECLARE
     c       lore._collection := collection;
-    unseen  double precision := CASE WHEN probes[1].own IS NULL THEN 1 ELSE coalesce((lore._index_kind(c.searched, c.metric)).unseen, 1) END;
     arm     text;
     p       lore._probe;
     found   bigint[];
@@ -84,8 +83,7 @@ BEGIN
         times := times || 1000 * extract(epoch FROM clock_timestamp() - started)::float8;
         shares := shares || (SELECT count(*)::float8 / least(k, cardinality(p.near)) FROM unnest(p.near[1:k]) AS n WHERE n = ANY (found));
     END LOOP;
-    -- A vector that is in the index is found more easily than one that is not: its neighbours are linked to it.
-    SELECT CASE WHEN count(*) > 0 THEN greatest(0, 1 - unseen * (1 - avg(s))) END INTO recall FROM unnest(shares) AS s;
+    SELECT avg(s) INTO recall FROM unnest(shares) AS s;
     SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) INTO ms FROM unnest(times) AS t;
     RETURN NEXT;
 END
@@ -132,16 +130,18 @@ BEGIN
     c := lore._planned(c, $4, path, $2);
     c.sought := format(c.sought, quote_literal($4) || '::jsonb');
     probes := lore._probes(c, $3, $5, $2, passing, path);
-    searched := c.searched;
-    effort := CASE WHEN c.searched <> 'exact' THEN lore._effort(c, $2) END;
+    SELECT c.searched, CASE WHEN c.searched <> 'exact' THEN lore._effort(c, $2) END INTO searched, effort;
     sampled := (SELECT count(*) FROM unnest(probes) AS p WHERE cardinality(p.near) > 0);
     SELECT m.recall, m.ms INTO recall, ms FROM lore._measured(c, probes, $2, passing, path) AS m;
+    IF $5 IS NULL AND path IS NULL AND c.searched <> 'exact' THEN  -- what new queries miss beyond, by lore.tune
+        recall := greatest(0, recall - coalesce((c.tuning -> 'bands' -> 0 ->> 'unseen')::float8, 0));
+    END IF;
     RETURN NEXT;
 END
 $$;
 
 COMMENT ON FUNCTION lore.recall(text, integer, integer, jsonb, vector[]) IS
-    'Share of the k true neighbours that a search by vector finds as lore.search goes about it, for a filter too; how it was searched, with what effort, and the median milliseconds. NULL where nothing passes the filter. Raises LO103 argument out of range, LO104 bad filter, LO203 unknown collection, LO205 vector of another size.';
+    'Share of the k true neighbours that a search by vector finds as lore.search goes about it, for a filter too; how it was searched, with what effort, and the median milliseconds. Chunks as queries are found more easily in a graph than new ones; what lore.tune saw of that is taken off. NULL where nothing passes the filter. Raises LO103 argument out of range, LO104 bad filter, LO203 unknown collection, LO205 vector of another size.';
 
 REVOKE ALL ON TYPE lore._probe FROM PUBLIC;
 REVOKE ALL ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath),

@@ -1,11 +1,11 @@
--- 492_tune.sql: the least effort that reaches a recall, found on the collection's own vectors and kept. Needs 490_recall.
+-- 492_tune.sql: the least effort that reaches a recall, found on the collection's own vectors and kept. Needs 491_unseen.
 
 CREATE FUNCTION lore.tune(
     collection    text,
     target_recall double precision DEFAULT 0.95,
     k             integer DEFAULT 10,
-    sample        integer DEFAULT 300,      -- queries; each is also searched exactly
-    queries       vector[] DEFAULT NULL     -- vectors of queries; NULL takes some of the collection's own chunks
+    sample        integer DEFAULT 1000,     -- queries; each is also searched exactly
+    queries       vector[] DEFAULT NULL     -- vectors of queries; NULL takes some of the collection's own chunks, and for a graph builds another without some
 ) RETURNS TABLE (share double precision, effort integer, recall double precision, ms double precision, reached boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 3
 SET search_path = pg_catalog, pg_temp
@@ -15,12 +15,16 @@ DECLARE
     c       lore._collection := lore._open($1);
     kind    lore._index_kind := lore._index_kind(c.searched, c.metric);
     shares  constant double precision[] := '{1, 0.5, 0.1}';
+    size    bigint := greatest(1, lore._chunk_count(c));
+    copied  double precision;               -- share of them
     probes  lore._probe[];
+    twin    lore._twin;
     few     lore._probe[];
-    passing text;
+    unseen  double precision;               -- what a new query misses beyond these
     low     integer;                        -- does not reach it
     high    integer;                        -- does
     found   jsonb := '[]';
+    beyond  double precision;               -- unseen, at the effort found
     m       record;
 BEGIN
     PERFORM lore._require_sample($3, $4);
@@ -30,32 +34,35 @@ BEGIN
     ELSIF kind.kind IS NULL THEN
         PERFORM lore._raise('LO103', format('collection "%s" has no vector index: its search is exact', c.name), 'lore.build_index makes one.');
     END IF;
-    -- Deep enough that k rows of the smallest share are among them.
-    probes := lore._probes(c, $4, $5, ceil(1.5 * $3 / shares[3])::integer, NULL, NULL);
+    copied := CASE WHEN kind.linked AND $5 IS NULL THEN least(1, greatest(100000, size / 4) / size::float8) END;
+    -- Deep enough that k rows of the smallest share are among them, in a copy without most of the queries' own chunks as well.
+    probes := lore._probes(c, $4, $5,
+        ceil(1.5 * $3 / shares[3] / coalesce(copied * greatest(0.25, 1 - 0.75 * $4 / size), 1))::integer, NULL, NULL);
+    IF cardinality(probes) < 2 THEN
+        copied := NULL;
+    ELSIF copied > 0 THEN
+        twin := lore._twin(c, probes, copied);
+        probes := probes[:cardinality(twin.members)];
+    END IF;
     FOREACH share IN ARRAY shares LOOP
-        -- A filter that has nothing to do with the vectors lets this share of the documents through.
-        passing := CASE WHEN share < 1 THEN format('d.id * 7919 %% 1000 < %s', 1000 * share) END;
-        SELECT array_agg(ROW(p.embedding, p.own, n.near, NULL)::lore._probe) INTO few
-        FROM unnest(probes) AS p, LATERAL (SELECT (array_agg(u.id ORDER BY u.place))[1:$3] AS near FROM unnest(p.near, p.documents) WITH ORDINALITY AS u(id, document, place)
-                                           WHERE share = 1 OR u.document * 7919 % 1000 < 1000 * share) AS n
-        WHERE cardinality(n.near) = least($3, cardinality(p.near));
+        few := lore._passing(probes, $3, share);
         CONTINUE WHEN few IS NULL;
-        IF share < 1 THEN  -- each takes 1 / share as long
-            few := few[1:60];
-        END IF;
         low := kind.least_effort - 1;
         high := least(kind.most_effort, CASE WHEN c.searched IN ('ivfflat', 'vchordrq') THEN lore._lists(c.built_rows) ELSE 1000 END);
         reached := NULL;
         -- With a filter no less than without: real filters have to do with the vectors, which makes them harder than these.
         c.effort := least(high, greatest(low + 1, lore._filtered_effort(c.searched, c.built_rows, $3, share), CASE WHEN share < 1 THEN effort END));
         LOOP
-            SELECT * INTO m FROM lore._measured(c, few, $3, passing, NULL);
+            SELECT * INTO m FROM lore._measured(c, few, $3, lore._share_condition(share), NULL);
+            unseen := CASE WHEN copied > 0 THEN lore._unseen(twin, c.effort, $3, share) END;
+            m.recall := least(1, greatest(0, m.recall - coalesce(unseen, 0)));
             IF m.recall >= $2 OR c.effort = high AND reached IS NULL THEN
                 high := c.effort;
                 effort := c.effort;
                 recall := m.recall;
                 ms := m.ms;
                 reached := m.recall >= $2;
+                beyond := unseen;
             ELSE
                 low := c.effort;
             END IF;
@@ -63,16 +70,19 @@ BEGIN
             -- Upwards by doubling, downwards by halves of the ratio.
             c.effort := CASE WHEN reached IS NULL THEN least(high, 2 * c.effort) ELSE greatest(low + 1, least(high - 1, round(sqrt(greatest(low, 1)::float8 * high))))::integer END;
         END LOOP;
-        found := found || jsonb_build_object('share', share, 'effort', effort, 'recall', round(recall::numeric, 4), 'ms', round(ms::numeric, 3));
+        found := found || jsonb_build_object('share', share, 'effort', effort, 'recall', round(recall::numeric, 4), 'ms', round(ms::numeric, 3), 'unseen', round(beyond::numeric, 4));
         RETURN NEXT;
     END LOOP;
-    UPDATE lore_data.vector_indexes AS v SET tuning = jsonb_build_object('k', $3, 'target', $2, 'sample', cardinality(probes), 'bands', found, 'tuned_at', now())
+    IF copied > 0 THEN
+        EXECUTE format('DROP TABLE %s', (twin.collection).chunks);
+    END IF;
+    UPDATE lore_data.vector_indexes AS v SET tuning = jsonb_build_object('k', $3, 'target', $2, 'sample', cardinality(probes) + coalesce(cardinality(twin.strangers), 0), 'bands', found, 'tuned_at', now())
     WHERE v.collection_id = c.id;
 END
 $$;
 
 COMMENT ON FUNCTION lore.tune(text, double precision, integer, integer, vector[]) IS
-    'Finds the least effort of the vector index that reaches a recall at k, without a filter and for filters that let a half and a tenth of the rows pass, and keeps it: lore.search uses it from then on. reached is false where even the most effort falls short. Raises LO103 argument out of range or no index, LO203 unknown collection, LO205 vector of another size.';
+    'Finds the least effort of the vector index that reaches a recall at k, without a filter and for filters that let a half and a tenth of the rows pass, and keeps it: lore.search uses it from then on. Without queries, a graph (hnsw, hnsw_bit) is built once more without some of the chunks, which are then queries that it does not know; of more than 400,000 chunks, with a quarter of them. reached is false where even the most effort falls short. Raises LO103 argument out of range or no index, LO203 unknown collection, LO205 vector of another size.';
 
 REVOKE ALL ON FUNCTION lore.tune(text, double precision, integer, integer, vector[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore.tune(text, double precision, integer, integer, vector[]) TO lore_admin;

@@ -97,7 +97,7 @@ class AsyncIndexes(AsyncSession):
         rows = await self._rows(call("lore.recall", collection=self.name, k=k, sample=sample, filter=filter))
         return build(Recall, rows[0])
 
-    async def tune(self, target_recall: float = 0.95, *, k: int = 10, sample: int = 300) -> list[Band]:
+    async def tune(self, target_recall: float = 0.95, *, k: int = 10, sample: int = 1000) -> list[Band]:
         """Find and keep the least effort that reaches a recall. raises UnknownCollection, BadArgument"""
         options: dict[str, Any] = {"target_recall": target_recall, "k": k, "sample": sample}
         return [build(Band, row) for row in await self._rows(call("lore.tune", collection=self.name, **options))]
@@ -146,7 +146,7 @@ class Indexes(Session):
         rows = self._rows(call("lore.recall", collection=self.name, k=k, sample=sample, filter=filter))
         return build(Recall, rows[0])
 
-    def tune(self, target_recall: float = 0.95, *, k: int = 10, sample: int = 300) -> list[Band]:
+    def tune(self, target_recall: float = 0.95, *, k: int = 10, sample: int = 1000) -> list[Band]:
         """Find and keep the least effort that reaches a recall. raises UnknownCollection, BadArgument"""
         options: dict[str, Any] = {"target_recall": target_recall, "k": k, "sample": sample}
         return [build(Band, row) for row in self._rows(call("lore.tune", collection=self.name, **options))]
