@@ -52,12 +52,17 @@ def test_tuning_finds_the_least_effort_and_search_uses_it(db, kind):
 def test_tuning_foresees_what_new_queries_find_by_a_graph_that_does_not_know_them(db, graph):
     points(db, rows=3000)
     fresh = db.execute("SELECT array_agg(embedding::text) FROM lore_data.points_chunks WHERE id % 10 = 0").fetchone()[0]
-    db.execute("DELETE FROM lore_data.points_documents WHERE id IN (SELECT document_id FROM lore_data.points_chunks WHERE id % 10 = 0)")
+    db.execute(
+        "DELETE FROM lore_data.points_documents "
+        "WHERE id IN (SELECT document_id FROM lore_data.points_chunks WHERE id % 10 = 0)"
+    )
     db.execute("SELECT lore.build_index('points', %s, '{\"m\": 4, \"ef_construction\": 20}')", [graph])
     claimed, effort = db.execute("SELECT recall, effort FROM lore.tune('points', 0.9, sample => 600)").fetchone()
     found = recall(db, sample=300, queries=fresh)
     assert found[0] == pytest.approx(claimed, abs=0.04) and found[1:] == (graph, effort, 300)
-    tuning, left = db.execute("SELECT tuning, to_regclass('lore_data.twin_' || collection_id) FROM lore_data.vector_indexes").fetchone()
+    tuning, left = db.execute(
+        "SELECT tuning, to_regclass('lore_data.twin_' || collection_id) FROM lore_data.vector_indexes"
+    ).fetchone()
     assert left is None and tuning["sample"] == 600
     # What new queries miss is taken off what chunks in the graph find.
     (chunks,) = recall(db, sample=300)[:1]
