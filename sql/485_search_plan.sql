@@ -133,10 +133,10 @@ BEGIN
         -- Where what passes is far from the query, the index gives in vain: for half the time of an exact search. Powers of two, since
         -- each number has a plan of its own.
         c.scanned := least(20000, 2 ^ round(log(2, greatest(2.5 * given, spared / 26)::numeric)));
-        IF c.searched = 'diskann' THEN  -- its order is only as good as the rows that are looked at together
-            c.sought := l.condition;
-            c.effort := least(1000, 50 * ceil(c.effort * CASE WHEN l.condition IS NULL THEN 1 ELSE 2 * l.share END / (50 * share)));
-        END IF;
+        c.sought := l.condition;
+        -- The order of diskann is only as good as the rows that are looked at together; of ivfflat's lists the nearest hold less of what passes.
+        c.effort := CASE c.searched WHEN 'diskann' THEN least(1000, 50 * ceil(c.effort * CASE WHEN l.condition IS NULL THEN 1 ELSE 2 * l.share END / (50 * share)))
+                                    WHEN 'ivfflat' THEN least(lore._lists(c.built_rows), ceil(1.5 * c.effort)) ELSE c.effort END;
     END IF;
     RETURN c;
 END
