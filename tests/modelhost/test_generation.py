@@ -13,7 +13,7 @@ import transformers
 
 from pglore_host import device, files
 from pglore_host.errors import HostError
-from pglore_host.generation import Constraint, GenerationRequest, complete, complete_all, quantized
+from pglore_host.generation import Constraint, GenerationRequest, complete, complete_all, packed, quantized
 from pglore_host.generation.model import LanguageModel
 from pglore_host.memory import Memory
 from pglore_host.settings import Settings
@@ -470,3 +470,13 @@ def test_a_folder_that_is_quantized_otherwise_is_refused_by_name(tmp_path, how):
     with pytest.raises(HostError) as caught:
         files.read(language.pack(language.make(tmp_path), how), "generate")
     assert caught.value.code == "LO204" and how in caught.value.message and "quantize" in caught.value.hint
+
+
+async def test_matrices_are_laid_out_once_but_for_those_that_are_shared(folder, tmp_path):
+    shared = language.make(tmp_path, tie_word_embeddings=True)
+    for path, count in ((folder("Qwen3"), 15), (shared, 14)):  # 7 in each of two layers, and the last
+        async with loaded(path) as model:
+            kinds = [type(part) for part in model._engine._runner.model.modules()]
+            assert (kinds.count(packed.PackedLinear), kinds.count(torch.nn.Linear)) in ((count, 15 - count), (0, 15))
+            asking = questions(3)
+            assert await texts(model, [asked(text) for text in asking]) == alone(path, asking, 24)

@@ -16,7 +16,7 @@ from ..device import Device
 from ..engines import give_back
 from ..errors import HostError
 from ..inspection import refused
-from . import attention, quantized
+from . import attention, packed, quantized
 from .cache import RowCache, rounded
 from .files import LanguageFiles
 
@@ -75,6 +75,7 @@ class Runner:
         if how and kind == "cpu":
             self._shrink(sample)
         self._compare()
+        give_back()
         if kind == "cuda":
             self.taken_bytes = torch.cuda.memory_allocated() - before
 
@@ -92,6 +93,8 @@ class Runner:
         try:
             with torch.inference_mode():
                 whole = self.model(torch.from_numpy(chosen).to(self._device.kind), use_cache=False).logits[:, -1]
+            if self._device.kind == "cpu":
+                packed.pack(self.model)
             self.model.set_attn_implementation(attention.NAME)
             self.cache.resize(2, rounded(PROBE_TOKENS))
             half = PROBE_TOKENS // 2
