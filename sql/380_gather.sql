@@ -45,9 +45,13 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    result jsonb := (lore._operated(op, ARRAY[to_jsonb(state.inputs)::text], state.arguments || '{"stage": "map"}'))[1];
+    most      constant integer := 300000;   -- characters of what is kept: more is read once more, and becomes less
+    arguments constant jsonb := state.arguments || '{"stage": "map"}';
 BEGIN
-    state.parts := state.parts || (result -> 'parts');
+    state.parts := state.parts || ((lore._operated(op, ARRAY[to_jsonb(state.inputs)::text], arguments))[1] -> 'parts');
+    IF length(state.parts::text) > most THEN
+        state.parts := (lore._operated(op, ARRAY[state.parts::text], arguments))[1] -> 'parts';
+    END IF;
     state.inputs := '{}';
     state.characters := 0;
     RETURN state;

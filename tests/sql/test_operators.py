@@ -320,6 +320,9 @@ def test_aggregates_read_more_than_a_window_in_parts(db, good):
     assert all(f"Row {i} " in read for i in (1, 1000, 2000)) and all(len(text) < 16_000 for text in good.texts)
     good.answer = lambda instruction, text: f"summary {len(good.texts)}"
     assert one(db, f"SELECT lore.summarize_agg(x, 'all', 'good') {source}").startswith("summary")
+    good.answer = lambda instruction, text: "long " * 25_000 if "Row" in text else "short"
+    good.forget()
+    assert one(db, f"SELECT lore.summarize_agg(x, 'all', 'good') {source}") == "short"  # what is kept is bounded too
     good.answer = lambda instruction, text: "a"
     spread = one(db, f"SELECT lore.classify_agg(x, '{{a,b}}', 'good') FROM (SELECT x {source} LIMIT 40) AS s")
     assert spread == {"label": "a", "counts": {"a": 40}, "count": 40, "decided_by": {"model": 40}}

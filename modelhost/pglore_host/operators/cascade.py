@@ -17,7 +17,7 @@ FIRST = 96  # examples before anything is decided
 KEPT = 768  # examples of one question, the newest ...
 KEPT_BYTES = 2 << 20  # ... and of how near labels are to them: with some thousand labels they are too few to decide by
 ANEW = 0.3  # examples come to be looked at anew when so many of what there was have come
-EACH = 8  # texts of a condition, and others, that must be among the examples
+EACH = 8  # texts of a condition, and others, that must be among the examples; or as many as make a share be seen
 LOST = 0.6  # of the share of yeses that may be lost: what the examples show is not quite what the others do
 AUDIT = 0.08  # of the texts that the embedding is sure of, asked all the same: they show where it is not right ...
 AUDITED = 12.0  # ... and stand for the others of them
@@ -189,7 +189,8 @@ def two_thresholds(scores: np.ndarray, answers: np.ndarray, weights: np.ndarray,
     Of the texts that the model says yes to, no more than 1 - agreement may lie below the first: a rare yes would else
     be lost while nearly all decisions agree. Too few of one kind, and nothing is decided.
     """
-    if min(answers.sum(), (~answers).sum()) < EACH:
+    # Above the least of m examples lie all but 1 / (m + 1) of what comes, on the mean.
+    if answers.sum() < max(EACH, 1 / max(1e-9, 1 - agreement) - 1) or (~answers).sum() < EACH:
         return -np.inf, np.inf
     high = threshold(scores, answers, weights, agreement)
     low = -threshold(-scores, ~answers, weights, agreement)
