@@ -209,11 +209,10 @@ def test_the_cache_stays_within_its_size_and_what_was_not_used_goes_first(cached
         SELECT lore._remember('{"model": "m", "fingerprint": "f"}', 'generate',
             ARRAY(SELECT sha256(('new' || i)::bytea) FROM generate_series(1, 150) AS i),
             ARRAY(SELECT to_jsonb(repeat('y', 1000)) FROM generate_series(1, 150)))""")
-    taken, new = cached.execute(
-        "SELECT sum(bytes), count(*) FILTER (WHERE used_at = made_at) FROM lore.cache"
-    ).fetchone()
+    query = "SELECT sum(bytes), count(*) FILTER (WHERE used_at = made_at) FROM lore.cache"
+    taken, new = cached.execute(query).fetchone()
     assert taken <= 1048576 and new == 150  # made room by itself
-    assert cached.execute("SELECT lore.cache_clear(unused_for => '5 minutes')").fetchone()[0] > 600
+    assert cached.execute("SELECT lore.cache_clear(unused_for => '5 minutes')").fetchone()[0] > 500
     assert cached.execute("SELECT lore.cache_clear(model => 'another')").fetchone()[0] == 0
     cached.execute("SELECT lore.set_cache_size(0)")
     assert entries(cached) == 0
