@@ -34,14 +34,14 @@ async def similarity_join(registry: Registry, arguments: dict) -> list[dict]:
         raise HostError(errors.BAD_ARGUMENT, f"condition must be a text of 1 to {CONDITION_CHARACTERS:,} characters")
     for number_, failed in enumerate(right.results, 1):
         if failed:
-            raise HostError(failed.code, f"element {number_} of right_inputs: {failed.message}", failed.hint)
+            raise _of_right(number_, failed)
     places = left.open
     async with registry.use(optional_text(arguments, "embedder"), "embed") as use:
         reader = Reader(use, left.lane)
         others = await reader.vectors(right.texts)
         for number_, vector in enumerate(others, 1):
             if isinstance(vector, HostError):
-                raise HostError(vector.code, f"element {number_} of right_inputs: {vector.message}", vector.hint)
+                raise _of_right(number_, vector)
         vectors = await reader.vectors([left.texts[place] for place in places])
     good = [i for i, vector in enumerate(vectors) if not isinstance(vector, HostError)]
     found: list[Any] = list(vectors)
@@ -91,3 +91,8 @@ async def _confirm(model: Any, condition: str, left: Batch, right: Batch, places
             kept[i].append(pair)
     for i, one in kept.items():
         found[i] = one
+
+
+def _of_right(number: int, error: HostError) -> HostError:
+    """The error of a text that is no left one: it ends the call."""
+    return HostError(error.code, f"element {number} of right_inputs (NULLs not counted): {error.message}", error.hint)
