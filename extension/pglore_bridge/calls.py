@@ -124,10 +124,9 @@ def _exchange(plpy, count, encode, receive, again=True):
     try:
         exchange(plpy, count, lambda number: encode(number, header), receive, again=again)
     except Failure as failure:
-        found = memberships(plpy, list(failure.roles)) if failure.roles else None
-        if not found:
+        if not failure.roles:
             raise
-        header += f', "member": {found}'
+        header += f', "member": {memberships(plpy, list(failure.roles))}'
         exchange(plpy, count, lambda number: encode(number, header), receive, again=again)
 
 

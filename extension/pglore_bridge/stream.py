@@ -39,7 +39,7 @@ def _rows(plpy, op, arguments):
     if op not in OPS:
         raise Failure("LO103", "this operation is no stream", "The functions of schema lore say what there is.")
     header = caller(plpy) + traceparent(plpy)
-    first_death, tries, handed_on, asked = None, 0, False, False
+    first_death, tries, handed_on = None, 0, False
     while True:
         request = channel.frame(f'{{"id": 0, "op": {quoted(op)}{header}, "arguments": {arguments}}}'.encode())
         link = launch.connect_or_start(plpy, lambda: channel.dial(plpy))
@@ -49,11 +49,9 @@ def _rows(plpy, op, arguments):
                 yield None, row
             return
         except Failure as failure:  # as in calls._exchange
-            found = memberships(plpy, list(failure.roles)) if failure.roles and not asked else None
-            if not found:
+            if not failure.roles:
                 raise
-            asked = True
-            header += f', "member": {found}'
+            header += f', "member": {memberships(plpy, list(failure.roles))}'
             continue
         except HostGone as gone:
             # As a call that is not a stream, it is sent again in silence; but not once a row has been seen.

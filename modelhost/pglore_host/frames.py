@@ -54,7 +54,7 @@ class Caller:
     role: int  # oid of current_user
     login: int  # oid of session_user
     statement: str = ""  # the same for all calls of one statement of the client
-    member: frozenset[int] = frozenset()  # roles it was found to belong to, after a model was refused to it
+    member: frozenset[int] | None = None  # of the roles named when a model was refused to it: those it belongs to
 
 
 @dataclass(slots=True)
@@ -125,14 +125,14 @@ def _request(fields: object, body: bytes) -> Request:
 
 def _caller(fields: dict) -> Caller:
     role, login, statement = fields["role"], fields.get("login"), fields.get("statement")
-    member = fields.get("member", ())
+    member = fields.get("member")
     if type(role) is not int or type(login) is not int or not isinstance(statement, str) or not _oids(member):
         raise BadFrame("a header does not say who calls")
-    return Caller(role, login, statement, frozenset(member))
+    return Caller(role, login, statement, None if member is None else frozenset(member))
 
 
 def _oids(member: object) -> bool:
-    return not member or (isinstance(member, list) and all(type(oid) is int for oid in member))
+    return member is None or (isinstance(member, list) and all(type(oid) is int for oid in member))
 
 
 def pack(header: dict, body: bytes = b"") -> bytes:

@@ -16,6 +16,7 @@ from . import errors
 from .accounting import Accounting, Clock, worked
 from .errors import HostError
 from .histogram import Histogram
+from .policy import NO_RIGHT
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Observation:
                 self._clock.stop()
                 if self._clock.rung and error is not None:
                     error = over = self.meter.over_time()
+        if isinstance(error, HostError) and error.roles is not None:  # it comes again with what the bridge finds out
+            return
         if error is not None and not (self.answered and isinstance(error, GeneratorExit)):
             self.code = _code(error)
         given = self.arguments.get(MANY.get(self.op, "inputs"))
@@ -292,7 +295,8 @@ class Metrics:
             if alias not in self._requests:
                 self._requests[alias] = Requests()
             self._requests[alias].add(seen)
-        if self.accounts is not None and (seen.op in TASKS or seen.read or seen.written):
+        refused = seen.code in (NO_RIGHT, errors.BUDGET_SPENT)
+        if self.accounts is not None and (seen.op in TASKS or seen.read or seen.written or refused):
             self.accounts.count(seen)
         if self.tracing is not None or self.accounts is not None:
             seen.arguments = kept(seen.arguments)  # texts are not to wait until rows and spans are made

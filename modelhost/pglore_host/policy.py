@@ -74,10 +74,11 @@ class Policy:
                 f"Mend or remove pglore/{NAME}, then stop the model host: the log says more.",
             )
         allowed = self.rights[alias]
-        if caller.role in allowed or caller.member & allowed:
+        if caller.role in allowed or (caller.member and caller.member & allowed):
             return
         hint = f"A member of lore_admin can allow it: lore.grant_model('{alias}', 'the_role')."
-        raise HostError(NO_RIGHT, f'permission denied for model "{shown(alias)}"', hint, roles=sorted(allowed))
+        ask = sorted(allowed) if caller.member is None else None
+        raise HostError(NO_RIGHT, f'permission denied for model "{shown(alias)}"', hint, roles=ask)
 
     def budget(self, role: int) -> Budget | None:
         """A role's own budget, else that of PUBLIC."""

@@ -75,6 +75,7 @@ def test_the_policy_is_kept_and_a_damaged_one_lets_nobody_in(tmp_path):
     again.check("small", BOB)
     again.check("big", Caller(102, 102, "", frozenset({101, 5})))
     assert code(again.check, "big", BOB) == NO_RIGHT
+    assert code(again.check, "big", Caller(102, 102, "", frozenset())) == NO_RIGHT
     again.forget("big")
     again.check("big", BOB)
     for damage in ("{", "[]", '{"format": 2}', '{"format": 1, "budgets": {"a": {}}, "rights": {}}'):
