@@ -127,6 +127,7 @@ def main() -> None:
                 ours["of_continuous_batching"] = ours["tokens_per_s"] / raw["tokens_per_s"]
                 result["sql"][str(number)], result["continuous_batching"][str(number)] = ours, raw
             result["stream"] = generate_bars.first_rows(db, prompts[:40], ALIAS)
+            result["prefix"] = generate_bars.prefixes(db, ALIAS)
             result["cancel"] = generate_bars.cancels(db, prompts, ALIAS, given.cancels)
             result["schemas"] = generate_bars.schemas(db, ALIAS, given.schemas)
             db.execute(add, [ALIAS, str(path), Jsonb({"threads": given.threads, "quantize": "int8"})])
@@ -147,7 +148,7 @@ def main() -> None:
         rows.append([f"lore.generate, {number} connections", *(ours[name] for name in names), *shares])
     columns = ("", "tokens/s", "first token, ms", "of sequential", "of continuous batching")
     common.table(f"{given.texts} texts of {given.tokens} tokens", columns, rows)
-    for name in ("stream", "cancel", "schemas", "int8"):
+    for name in ("stream", "prefix", "cancel", "schemas", "int8"):
         common.table(name, ("", "figure"), list(result[name].items()))
     common.finish("generate", db, result)
 

@@ -1,4 +1,4 @@
-"""The parts of the benchmark generate that are no speeds: first rows, cancels, texts under schemas."""
+"""The parts of the benchmark generate that are no speeds: first rows, known beginnings, cancels, schemas."""
 
 import json
 import random
@@ -34,7 +34,30 @@ def first_rows(db: psycopg.Connection, prompts: list[str], model: str) -> dict[s
         rows.append(first_row(db, prompt, model))
         tokens.append(db.execute(sql, [f"{prompt}?", model]).fetchone()[0])
     row, token = metrics.percentile(rows, 50), metrics.percentile(tokens, 50)
-    return {"first_row_ms": row, "first_token_in_host_ms": token, "added_ms": row - token}
+    return {
+        "first_row_ms": row,
+        "first_token_in_host_ms": token,
+        "added_ms": row - token,
+        "first_row_best_ms": min(rows),
+        "first_token_in_host_best_ms": min(tokens),
+    }
+
+
+def prefixes(db: psycopg.Connection, model: str, rounds: int = 8) -> dict[str, float]:
+    """Milliseconds to the first token of a prompt of a few hundred tokens: new, and where its beginning is known."""
+    sql = "SELECT timings ->> 'first_token_ms', prompt_tokens FROM lore.generate_result("
+    sql += "%s, model => %s, system => %s, max_tokens => 1)"
+    new, known, tokens = [], [], 0
+    for number in range(rounds):
+        system = f"{number} " + "How do I shrink a table? The planner chooses. " * 12
+        for found, end in ((new, "a"), (known, "b")):
+            first, tokens = db.execute(sql, [end, model, system]).fetchone()
+            found.append(float(first))
+    return {
+        "new_ms": metrics.percentile(new, 50),
+        "known_ms": metrics.percentile(known, 50),
+        "prompt_tokens": tokens,
+    }
 
 
 def cancels(db: psycopg.Connection, prompts: list[str], model: str, number: int, beside: int = 4) -> dict[str, Any]:

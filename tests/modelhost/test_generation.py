@@ -118,10 +118,11 @@ async def test_texts_are_the_same_when_the_cache_holds_only_some_of_them(folder,
         assert cache.rows * cache.capacity <= options["cache_tokens"]
 
 
-async def test_a_beginning_that_was_read_before_is_not_read_again(folder):
+@pytest.mark.parametrize("tokens", [1, 16])
+async def test_a_beginning_that_was_read_before_is_not_read_again(folder, tokens):
     system = {"role": "system", "content": "You answer questions about tables. " * 8}
     requests = [
-        GenerationRequest([system, {"role": "user", "content": text}], max_tokens=16)
+        GenerationRequest([system, {"role": "user", "content": text}], max_tokens=tokens)
         for text in ("one", "two", "three")
     ]
     async with loaded(folder("Llama")) as model:

@@ -236,6 +236,8 @@ class Engine:
                 self._tell(rows[number], error)
                 self._runner.cache.clear(low + number)
             if rows[number].ended:
+                if not error and len(tokens[number]) > 1:  # a text of one token: its prompt has only now been read
+                    self._keep(low + number)
                 self._free(low + number)
         used = sum(map(len, tokens))
         self._waiting.usage.add(len(rows), used, len(rows) * max(map(len, tokens)), started, time.perf_counter())

@@ -1,7 +1,7 @@
 """Packed: a language model's matrices laid out as oneDNN multiplies them, on a CPU.
 
-torch lays a matrix out anew at each step. Laid out once, a step of 4 to 16 rows was measured at 1.4 to 2 times the speed
-(matrices of 512 x 1,536, one thread; of 1,024 x 3,072 at 1.7 to 4 times), and one of a single row at the same.
+torch lays a matrix out anew at each step. Laid out once, a product with 4 to 16 rows was measured at 1.4 to 2 times the
+speed (512 x 1,536, one thread; of 1,024 x 3,072 at 1.7 to 4 times), and one with a single row at the same.
 Letters: T tokens, I and O numbers before and after a matrix.
 """
 
