@@ -4,7 +4,7 @@ CREATE FUNCTION lore.tune(
     collection    text,
     target_recall double precision DEFAULT 0.95,
     k             integer DEFAULT 10,
-    sample        integer DEFAULT 1000,     -- queries; each is also searched exactly
+    sample        integer DEFAULT 1000,     -- queries, fewer for a large k; each is also searched exactly
     queries       vector[] DEFAULT NULL     -- vectors of queries; NULL takes some of the collection's own chunks, and for a graph builds another without some
 ) RETURNS TABLE (share double precision, effort integer, recall double precision, ms double precision, reached boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 3
@@ -17,6 +17,7 @@ DECLARE
     shares  constant double precision[] := '{1, 0.5, 0.1}';
     size    bigint := greatest(1, lore._chunk_count(c));
     copied  double precision;               -- share of them
+    depth   integer;                        -- neighbours of each query
     probes  lore._probe[];
     twin    lore._twin;
     few     lore._probe[];
@@ -36,8 +37,8 @@ BEGIN
     END IF;
     copied := CASE WHEN kind.linked AND $5 IS NULL THEN least(1, greatest(100000, size / 4) / size::float8) END;
     -- Deep enough that k rows of the smallest share are among them, in a copy without most of the queries' own chunks as well.
-    probes := lore._probes(c, $4, $5,
-        ceil(1.5 * $3 / shares[3] / coalesce(copied * greatest(0.25, 1 - 0.75 * $4 / size), 1))::integer, NULL, NULL);
+    depth := ceil(1.5 * $3 / shares[3] / coalesce(copied * greatest(0.25, 1 - 0.75 * $4 / size), 1));
+    probes := lore._probes(c, least($4, greatest(100, 3000000 / depth)), $5, depth, NULL, NULL);  -- in memory
     IF cardinality(probes) < 2 THEN
         copied := NULL;
     ELSIF copied > 0 THEN
