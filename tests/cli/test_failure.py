@@ -13,6 +13,8 @@ ARGUMENTS = {
     "host": ["status"],
     "index": ["pages"],
     "ask": ["why?"],
+    "chat": ["pages"],
+    "estimate": ["embed", "pages", "content"],
     "generate": ["why?"],
     "search": ["why"],
     "drop": ["pages", "--yes"],
