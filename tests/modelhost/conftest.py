@@ -66,9 +66,12 @@ class Link:
         return json.loads(self._exactly(header)), self._exactly(body)
 
     def call(self, op: str, **arguments) -> object:
-        """The result of a request, or the error dict under "error"."""
+        """The result of a request, or the error dict under "error"; raises ConnectionError when the host hangs up."""
         self.send(op, **arguments)
-        header, body = self.read()
+        reply = self.read()
+        if reply is None:
+            raise ConnectionError("the host has closed the connection")
+        header, body = reply
         return header if "error" in header else json.loads(body) if op != "embed" else body
 
     def _exactly(self, size: int) -> bytes | None:
