@@ -11,7 +11,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION lore.grant_model(text, text) IS
-    'Lets a role and its members use a model that not all may use; public lets all. Kept by the model host, not by the transaction. Raises LO103 no such role, LO201 unknown model.';
+    'Lets a role and its members use a model; public lets all. Every role may use a model until it is taken from public by lore.revoke_model: a grant made before holds then. Kept by the model host, not by the transaction. Raises LO103 no such role, LO201 unknown model.';
 
 CREATE FUNCTION lore.revoke_model(
     alias text,

@@ -108,7 +108,8 @@ async def revoke_model(accounts: Accounting, registry: Registry, caller: Caller 
     """Take a model from a role, or from all but those to whom it is granted; raises HostError LO103, LO201."""
     admin = integer(arguments, "admin", 1, OID)
     alias, role = _alias(registry, arguments), _role(arguments)
-    if role != PUBLIC and alias not in accounts.policy.rights:
+    granted = accounts.policy.granted(alias)
+    if PUBLIC in granted and role not in granted:
         raise HostError(
             errors.BAD_ARGUMENT,
             f'every role may use the model "{alias}"',
@@ -120,9 +121,8 @@ async def revoke_model(accounts: Accounting, registry: Registry, caller: Caller 
 
 async def model_grants(accounts: Accounting, registry: Registry, caller: Caller | None, arguments: dict) -> list[dict]:
     """Which roles may use which models; PUBLIC is 0."""
-    rights = accounts.policy.rights
     return [
-        {"alias": alias, "role": role} for alias in registry.entries for role in sorted(rights.get(alias, {PUBLIC}))
+        {"alias": alias, "role": role} for alias in registry.entries for role in sorted(accounts.policy.granted(alias))
     ]
 
 

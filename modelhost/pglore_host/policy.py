@@ -38,7 +38,7 @@ class Policy:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.budgets: dict[int, Budget] = {}
-        self.rights: dict[str, frozenset[int]] = {}  # by alias: the roles whose members may use it; all where missing
+        self.rights: dict[str, frozenset[int]] = {}  # by alias: whose members may use it; PUBLIC where missing
         self.damage: str | None = None  # why policy.json could not be read: no model may be used then
         self._read()
 
@@ -57,7 +57,11 @@ class Policy:
 
     def restricted(self, alias: str) -> bool:
         """Whether not every role may use a model."""
-        return alias in self.rights or self.damage is not None
+        return PUBLIC not in self.granted(alias) or self.damage is not None
+
+    def granted(self, alias: str) -> frozenset[int]:
+        """The roles whose members may use a model."""
+        return self.rights.get(alias, frozenset({PUBLIC}))
 
     def check(self, alias: str, caller: Caller | None) -> None:
         """Whether a caller may use a model; who comes without a name is the server's own account.
@@ -73,7 +77,7 @@ class Policy:
                 why,
                 f"Mend or remove pglore/{NAME}, then stop the model host: the log says more.",
             )
-        allowed = self.rights[alias]
+        allowed = self.granted(alias)
         if caller.role in allowed or (caller.member and caller.member & allowed):
             return
         hint = f"A member of lore_admin can allow it: lore.grant_model('{alias}', 'the_role')."
@@ -85,22 +89,13 @@ class Policy:
         return self.budgets.get(role) or self.budgets.get(PUBLIC)
 
     def grant(self, alias: str, role: int) -> None:
-        """Let a role and its members use a model; PUBLIC opens it to all."""
-        rights = dict(self.rights)
-        if role == PUBLIC:
-            rights.pop(alias, None)
-        elif alias in rights:
-            rights[alias] |= {role}
-        self._write(self.budgets, rights)
+        """Let a role and its members use a model; as in SQL, also one that PUBLIC may use, for the time it may not."""
+        self._write(self.budgets, {**self.rights, alias: self.granted(alias) | {role}})
 
     def revoke(self, alias: str, role: int, admin: int) -> None:
         """Take it from a role; once it is taken from PUBLIC, `admin` and those to whom it is granted are left."""
-        rights = dict(self.rights)
-        if role == PUBLIC:
-            rights.setdefault(alias, frozenset({admin}))
-        elif alias in rights and role != admin:
-            rights[alias] -= {role}
-        self._write(self.budgets, rights)
+        left = self.granted(alias) - ({role} - {admin})
+        self._write(self.budgets, {**self.rights, alias: left if PUBLIC in left else left | {admin}})
 
     def forget(self, alias: str) -> None:
         """A model has been dropped: its rights go too."""

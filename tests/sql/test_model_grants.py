@@ -84,6 +84,16 @@ def test_a_default_model_that_is_not_granted_is_refused_too(db, secret, role, co
     assert reader.execute("SELECT lore.embed('a text')").fetchone()[0]
 
 
+def test_a_grant_made_while_all_may_use_a_model_holds_once_they_may_not(db, secret, role, connect, fails):
+    one, other = connect(user=role("lore_reader")), connect(user=role("lore_reader"))
+    db.execute("SELECT lore.grant_model('secret', 'public')")
+    db.execute("SELECT lore.grant_model('secret', %s)", [one.info.user])
+    assert other.execute(EMBED).fetchone()[0]
+    db.execute("SELECT lore.revoke_model('secret', 'public')")
+    assert one.execute(EMBED).fetchone()[0]
+    assert fails(EMBED, on=other) == "42501"
+
+
 def test_grants_are_listed_and_go_with_the_model_and_outlive_the_host(db, secret, role, connect, host, fails):
     name = role("lore_reader")
     db.execute("SELECT lore.grant_model('secret', %s)", [name])
@@ -91,9 +101,10 @@ def test_grants_are_listed_and_go_with_the_model_and_outlive_the_host(db, secret
     host.kill()
     assert db.execute(listed).fetchall() == [("lore_admin",), (name,)]
     db.execute("SELECT lore.grant_model('secret', 'public')")
-    assert db.execute(listed).fetchall() == [("public",)]
+    assert db.execute(listed).fetchall() == [("lore_admin",), ("public",), (name,)]
     assert fails("SELECT lore.revoke_model('secret', 'lore_reader')") == "LO103"
     db.execute("SELECT lore.revoke_model('secret', 'public')")
+    assert db.execute(listed).fetchall() == [("lore_admin",), (name,)]
     db.execute("SELECT lore.drop_model('secret')")
     db.execute(FOLDER)
     assert db.execute(listed).fetchall() == [("public",)]
