@@ -42,24 +42,30 @@ def environment(monkeypatch, dsn: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def taught(dsn: str, data_directory: Path) -> Iterator[str]:
-    """The alias of a tiny model that knows what the suites ask by heart."""
+def taught_folder(data_directory: Path) -> Iterator[Path]:
+    """A tiny model that knows what the suites ask by heart."""
     from . import taught
 
     folder = taught.make(data_directory / "pglore" / f"taught-{os.getpid()}")
     owner = data_directory.stat()
     for path in (folder, *folder.iterdir()):
         os.chown(path, owner.st_uid, owner.st_gid)
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("SELECT lore.add_model('taught', 'generate', %s, replace => true)", [str(folder)])
-        yield "taught"
-        connection.execute("SELECT lore.drop_model('taught', if_exists => true)")
+    yield folder
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # tests of other folders, which may come between, take all models away
+def taught(dsn: str, taught_folder: Path) -> Iterator[str]:
+    """The alias of the model in taught_folder."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SELECT lore.add_model('taught', 'generate', %s, replace => true)", [str(taught_folder)])
+        yield "taught"
+        connection.execute("SELECT lore.drop_model('taught', if_exists => true)")
+
+
+@pytest.fixture(scope="module")
 def babbler(dsn: str, chat_server: tuple[str, str]) -> Iterator[str]:
     """The alias of an untrained model behind a server: it writes without end."""
     url, name = chat_server

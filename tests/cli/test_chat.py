@@ -127,7 +127,9 @@ def test_on_a_terminal_ctrl_c_clears_the_line_and_ctrl_d_ends(loaded, terminal):
     screen = terminal()
     screen.until("/help lists")
     screen.until("> ")
-    screen.type("never ask\x03")
+    screen.type("never ask")
+    screen.until("never ask")  # it is read key by key by now: Ctrl-C is heard
+    screen.type("\x03")
     screen.until("> ")
     screen.type(f"{QUESTION}\n")
     assert "VACUUM" in screen.until(r"\[1\] vacuum.html")
