@@ -45,7 +45,7 @@ async def standalone(registry: Registry, given: dict) -> dict:
     if not history:
         return {"question": asked, "by": None}
     async with registry.use(optional_text(given, "model"), TASK) as use:
-        if _writes(use):
+        if use.writes:
             found = await _reworded(cast(Generator, use.model), asked, history)
             if found is not None:
                 return {"question": found, "by": "model" if found != asked else None}
@@ -70,7 +70,7 @@ async def _replies(registry: Registry, given: dict, *, whole: bool) -> AsyncIter
         yield False, _told(asked.nothing, started, "no passage was found")
         return
     async with registry.use(optional_text(given, "model"), TASK) as use:
-        if not _writes(use):
+        if not use.writes:
             yield False, await _quoted(use, asked, started)
             return
         generator = cast(Generator, use.model)
@@ -98,11 +98,6 @@ async def _replies(registry: Registry, given: dict, *, whole: bool) -> AsyncIter
                         "model": use.entry.alias,
                     },
                 )
-
-
-def _writes(use: Use) -> bool:
-    """Whether the model behind the alias writes texts; the extractive generator borrows an embedder."""
-    return use.worker.task == TASK
 
 
 def _cited(marks: Marks, given: list[int]) -> dict[str, Any]:

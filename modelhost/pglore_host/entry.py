@@ -59,6 +59,11 @@ class Use:
         """Whether a server elsewhere does the work."""
         return self.worker.origin.kind == "remote"
 
+    @property
+    def writes(self) -> bool:
+        """Whether the model behind the alias writes texts; the extractive generator borrows an embedder."""
+        return self.worker.task == "generate"
+
     def prompt(self, input_type: str) -> str:
         """What is put before a text: the operator's word, else the model's own."""
         given = self.worker.options.get(f"{input_type}_prompt")

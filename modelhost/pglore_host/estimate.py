@@ -48,7 +48,7 @@ async def estimate(registry: Registry, accounts: Accounting, arguments: dict) ->
     bound = integer(arguments, "max_tokens", 1, 1 << 31)
     query = optional_text(arguments, "query")
     async with registry.use(optional_text(arguments, "model"), TASKS.get(op, "generate")) as use:
-        writes = use.worker.task == "generate"
+        writes = use.writes
         counts = await _counts(use, sample, op)
         mean = sum(counts) / len(counts) if counts else 0.0
         if writes and op in WRITTEN:
@@ -83,7 +83,7 @@ async def _counts(use: Use, texts: Sequence[str], op: str) -> list[int]:
     """Tokens of each text as the model reads it, special tokens and windows included; of a remote one a guess."""
     if use.is_remote:
         return [guessed([one]) for one in texts]
-    if use.worker.task == "generate":
+    if use.writes:
         asked = await use.model.lengths([[{"role": "user", "content": one}] for one in texts])
         return list(asked)
     model, prompt = use.model, use.prompt("document") if op == "embed" else ""
@@ -135,13 +135,13 @@ async def _seconds(
     if use.entry.task == "embed" and not use.is_remote and use.model.queue.tokens_per_s:
         return PADDING * read / use.model.queue.tokens_per_s, "the speed of its engine, lately, in whole batches"
     # What single texts took says little of an encoder's batches, and to try a few costs next to nothing.
-    if len(rows) and (use.is_remote or use.worker.task == "generate" or (rows[:, 2] > 1).any()):
+    if len(rows) and (use.is_remote or use.writes or (rows[:, 2] > 1).any()):
         kind = "calls" if (rows[:, 2] > 1).any() else "calls of single texts"
         return fitted(rows, read, written), f"its last {len(rows)} {kind}"
     if use.is_remote or not sample:
         return None, "nothing was measured yet: call it a few times first"
     probe, started = sample[:PROBE_TEXTS], time.perf_counter()
-    if use.worker.task == "generate":
+    if use.writes:
         asked = GenerationRequest([{"role": "user", "content": probe[0]}], max_tokens=PROBE_TOKENS, whole=True)
         done = await complete(use.model, asked)
         row = [done.usage.prompt_tokens, done.usage.completion_tokens, 1, time.perf_counter() - started]

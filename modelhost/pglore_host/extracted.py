@@ -39,7 +39,7 @@ async def quoted(use: Use, question: str, texts: Sequence[str]) -> dict:
 
 async def _found(use: Use, plan: extractive.Plan, read: Sequence[str], max_tokens: int | None) -> dict:
     """read: the texts that count as the prompt."""
-    states = await _states(use.model, plan.units)
+    states = await states_of(use.model, plan.units)
     found = await asyncio.to_thread(extractive.finish, plan, states, max_tokens=max_tokens)
     counts = await use.model.encode([*read, found.text])
     return {
@@ -51,7 +51,7 @@ async def _found(use: Use, plan: extractive.Plan, read: Sequence[str], max_token
     }
 
 
-async def _states(model: Model, units: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+async def states_of(model: Model, units: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each text its token states (L, D) and its vector (D,), unit rows; a long one is read in windows."""
     windows, owners = [], []
     for number, ids in enumerate(await model.encode(units)):

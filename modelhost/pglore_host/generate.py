@@ -32,7 +32,7 @@ async def generate(registry: Registry, given: dict) -> dict:
     request = arguments.request(given, whole=True)
     started = time.perf_counter()
     async with registry.use(optional_text(given, "model"), TASK) as use:
-        if not _writes(use):
+        if not use.writes:
             return await _extracted(use, request, started)
         return _result(use, request, await complete(_generator(use), _settled(use, request)))
 
@@ -52,7 +52,7 @@ async def generate_many(registry: Registry, given: dict) -> list[dict]:
         except HostError as error:
             found[number] = error
     async with registry.use(optional_text(given, "model"), TASK) as use:
-        if _writes(use):
+        if use.writes:
             texts = await complete_all(_generator(use), [_settled(use, request) for request in requests.values()])
             for (number, request), text in zip(requests.items(), texts, strict=True):
                 found[number] = text if isinstance(text, HostError) else _checked(use, request, text)
@@ -70,7 +70,7 @@ async def stream(registry: Registry, given: dict) -> AsyncIterator[tuple[bool, d
     request = arguments.request(given, whole=False)
     started = time.perf_counter()
     async with registry.use(optional_text(given, "model"), TASK) as use:
-        if not _writes(use):
+        if not use.writes:
             yield False, await _extracted(use, request, started)
             return
         parts: list[str] = []
@@ -87,11 +87,6 @@ async def stream(registry: Registry, given: dict) -> AsyncIterator[tuple[bool, d
 def _generation(text: str, last: "Piece") -> Generation:
     usage, timings = last.usage or Usage(), last.timings or Timings()
     return Generation(text, cast(str, last.finish_reason), last.complete, usage, timings, last.tool_calls)
-
-
-def _writes(use: Use) -> bool:
-    """Whether the model behind the alias writes texts; the extractive generator borrows an embedder."""
-    return use.worker.task == TASK
 
 
 def _settled(use: Use, request: GenerationRequest) -> GenerationRequest:

@@ -207,11 +207,12 @@ def test_the_cascade_asks_the_model_about_few_and_agrees_with_it(db, good, notic
     assert sum(found[i] == wanted[i] for i in sure) >= 0.95 * len(sure)
     assert all(found[i] == wanted[i] for i, text in enumerate(texts) if text in asked)
     assert notices == [f"matches: decided {len(sure)} of 600 by embedding, {len(asked)} by model"]
-    good.forget()  # the second time nothing has to be learnt
-    result = db.execute(
-        "SELECT decided_by, count(*) FROM lore.matches_result(%s, 'about a cat', 'good') GROUP BY 1", [texts]
-    )
-    assert dict(result.fetchall())["model"] == len(good.texts) < len(asked)
+    again = "SELECT decided_by, count(*) FROM lore.matches_result(%s, 'about a cat', 'good') GROUP BY 1"
+    for _ in range(3):  # what it checks by chance in one round can cost more in the next, and less in those after it
+        good.forget()
+        shares = dict(db.execute(again, [texts]).fetchall())
+        assert shares.get("model", 0) == len(good.texts)
+    assert len(good.texts) < len(asked) / 2
 
 
 def test_in_where_the_model_is_soon_needed_for_unsure_rows_alone(db, good):

@@ -70,7 +70,7 @@ async def _extracted(registry: Registry, arguments: dict, question: str, texts: 
     sources = [Source(number, text) for number, text in enumerate(texts, 1)]
     async with registry.use(optional_text(arguments, "model"), "generate") as use:
         plan = await asyncio.to_thread(extractive.plan_of, question, sources)
-        states = await extracted._states(use.model, plan.units)
+        states = await extracted.states_of(use.model, plan.units)
         found = await asyncio.to_thread(extractive.finish, plan, states, sentences=NOTED if mapping else ANSWERED)
     if mapping:
         return {"parts": [one.quote for one in found.citations], "decided_by": "embedding", **told}
