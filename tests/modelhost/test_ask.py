@@ -31,7 +31,7 @@ class Registry:
 
     def __init__(self, model, remote):
         entry = SimpleNamespace(alias="a", task="generate")
-        self._use = SimpleNamespace(entry=entry, worker=entry, model=model, is_remote=remote)
+        self._use = SimpleNamespace(entry=entry, worker=entry, model=model, is_remote=remote, writes=True)
 
     @asynccontextmanager
     async def use(self, alias, task):
