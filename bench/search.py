@@ -1,7 +1,8 @@
 """Vector search through SQL beside pgvector, Chroma, LanceDB and FAISS: recall@10, latency, throughput, build, size.
 
 Every search is given the query's vector. Queries are vectors that are in no index. lore.tune sets the effort of each
-kind beforehand. Real vectors are sentences of the PostgreSQL manual (bench/vectors.py), others are made to be hard.
+kind beforehand. Real vectors are sentences of the PostgreSQL manual (bench/vectors.py); where those are too few, others
+are made from them; hard ones are made to be so.
 """
 
 import threading
@@ -138,7 +139,12 @@ def main() -> None:
     options = common.parser(__doc__ or "")
     options.add_argument("--rows", type=int, default=100_000)
     options.add_argument("--queries", type=int, default=500)
-    options.add_argument("--set", choices=["real", "hard"], action="append", help="only this one (may be repeated)")
+    options.add_argument(
+        "--set",
+        choices=["real", "hard", "alike"],
+        action="append",
+        help="only this one (may be repeated); default real, hard",
+    )
     options.add_argument("--kind", action="append", help="kinds of index; default hnsw, hnsw_bit")
     options.add_argument("--alone", action="store_true", help="beside pgvector only")
     options.add_argument("--target", type=float, default=0.99, help="recall that lore.tune is to reach")
@@ -152,6 +158,10 @@ def main() -> None:
         for name in chosen.set or ["real", "hard"]:
             if name == "real":
                 found = vectors.real(db, chosen.rows + chosen.queries, chosen.manual, chosen.embed_s)
+            elif name == "alike":
+                found = vectors.alike(
+                    vectors.real(db, 100_000, chosen.manual, chosen.embed_s), chosen.rows + chosen.queries
+                )
             else:
                 found = vectors.hard(chosen.rows + chosen.queries)
             data, queries = found[: -chosen.queries], found[-chosen.queries :]
