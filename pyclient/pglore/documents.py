@@ -1,4 +1,4 @@
-"""Documents of a collection: putting them in and taking them out."""
+"""Documents of a collection: putting them in, reading them and taking them out."""
 
 from __future__ import annotations
 
@@ -83,6 +83,12 @@ class AsyncDocuments(AsyncSession):
             total += build(Added, rows[0])
         return total
 
+    async def documents(self, keys: str | Sequence[str] | None = None) -> list[Document]:
+        """The documents with these keys, or all, in the order of their keys. raises UnknownCollection"""
+        asked = [keys] if isinstance(keys, str) else keys and list(keys)
+        rows = await self._rows(call("lore.documents", collection=self.name, keys=asked))
+        return [build(Document, row) for row in rows]
+
     async def remove(self, keys: str | Sequence[str]) -> int:
         """Take documents out by key; how many were there. raises UnknownCollection"""
         keys = [keys] if isinstance(keys, str) else list(keys)
@@ -119,6 +125,12 @@ class Documents(Session):
             rows = self._rows(call("lore.add_many", collection=self.name, **arguments))
             total += build(Added, rows[0])
         return total
+
+    def documents(self, keys: str | Sequence[str] | None = None) -> list[Document]:
+        """The documents with these keys, or all, in the order of their keys. raises UnknownCollection"""
+        asked = [keys] if isinstance(keys, str) else keys and list(keys)
+        rows = self._rows(call("lore.documents", collection=self.name, keys=asked))
+        return [build(Document, row) for row in rows]
 
     def remove(self, keys: str | Sequence[str]) -> int:
         """Take documents out by key; how many were there. raises UnknownCollection"""

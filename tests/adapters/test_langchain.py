@@ -123,10 +123,6 @@ class TestVectorStore(VectorStoreIntegrationTests):
         with pglore.connect() as lore:
             lore.collection("store").drop()
 
-    @property
-    def has_get_by_ids(self):
-        return False
-
 
 # What the suites leave open: the chat model.
 

@@ -55,6 +55,13 @@ def test_metadata_may_hold_dates(pages):
     assert pages.search("release", k=1)[0].metadata["on"] == "2026-01-31"
 
 
+def test_documents_are_read_as_they_were_added(pages):
+    pages.add_many([("z", "Dogs bark.", {"n": 1}), ("y", "Cats purr.")])
+    assert pages.documents(["z", "none"]) == [pglore.Document("z", "Dogs bark.", {"n": 1})]
+    assert pages.documents("y") == [pglore.Document("y", "Cats purr.")] and pages.documents([]) == []
+    assert len(pages.documents()) > 2
+
+
 def test_remove_counts_what_was_there(pages):
     assert pages.remove("vacuum") == 1
     assert pages.remove(["vacuum", "backup", "no such key"]) == 1

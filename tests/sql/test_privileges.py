@@ -9,6 +9,7 @@ READS = [
     "SELECT * FROM lore.context('manual', 'storage')",
     "SELECT * FROM lore.ask('manual', 'What does VACUUM reclaim?')",
     "SELECT lore.ask_stream('manual', 'What does VACUUM reclaim?')",
+    "SELECT * FROM lore.documents('manual')",
     "TABLE lore.templates",
     "TABLE lore.collections",
     "SELECT * FROM lore.doctor()",

@@ -95,6 +95,16 @@ class PgloreVectorStore(VectorStore):
             await lore.collection(self.collection).remove(_given(ids))
         return True
 
+    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """Whole documents by id, in the order of their ids; those that are not there are left out."""
+        with self._pool.client() as lore:
+            return _whole(lore.collection(self.collection).documents(list(ids)))
+
+    async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """The same as get_by_ids."""
+        async with self._pool.aclient() as lore:
+            return _whole(await lore.collection(self.collection).documents(list(ids)))
+
     def similarity_search(self, query: str, k: int = 4, **options: Any) -> list[Document]:
         """The k best documents; options are those of `Collection.search`."""
         with self._pool.client() as lore:
@@ -148,6 +158,10 @@ def _stored(texts: Iterable[str], metadatas: list[dict] | None, ids: list[str] |
     keys: Sequence[str | None] = ids or [None] * len(listed)
     for text, metadata, key in zip(listed, metadatas or [{}] * len(listed), keys, strict=True):
         yield Stored(key or uuid.uuid4().hex, text, metadata or {})
+
+
+def _whole(documents: list[Stored]) -> list[Document]:
+    return [Document(one.content, id=one.key, metadata=dict(one.metadata)) for one in documents]
 
 
 def _given(ids: list[str] | None) -> list[str]:
