@@ -154,7 +154,7 @@ def test_on_a_terminal_ctrl_c_stops_the_answer_and_not_the_program(loaded, write
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
-    screen = terminal("documents", "--model", writer, "--answer-tokens", "3000")
+    screen = terminal("documents", "--model", writer, "--answer-tokens", "100000")
     screen.until("> ")
     screen.type("Tell me everything.\n")
     until(working=True)

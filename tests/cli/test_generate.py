@@ -37,7 +37,7 @@ def test_an_error_has_its_hint(pglore, db):
 
 
 def test_pieces_come_before_the_end_and_ctrl_c_stops_the_model(start, writer, idle):
-    process = start("generate", "hello", "--model", writer, "--max-tokens", 3000)
+    process = start("generate", "hello", "--model", writer, "--max-tokens", 100000)
     assert process.stdout.read(1)
     process.send_signal(signal.SIGINT)
     started = time.monotonic()

@@ -80,7 +80,7 @@ def test_a_statement_has_a_budget_of_its_own(db, spender, fails):
 def test_a_text_that_is_being_written_ends_where_the_budget_does(db, spender, writer, fails, idle):
     name = spender.info.user
     db.execute("SELECT lore.set_budget(%s, tokens => 60)", [name])
-    generate = "lore.generate('abc', model => 'writer', max_tokens => 2000)"
+    generate = "lore.generate('abc', model => 'writer', max_tokens => 100000)"
     started = time.monotonic()
     assert fails(f"SELECT {generate}", on=spender) == "LO304"
     assert time.monotonic() - started < 10
@@ -91,7 +91,7 @@ def test_a_text_that_is_being_written_ends_where_the_budget_does(db, spender, wr
 
 def test_a_budget_of_seconds_ends_what_takes_longer(db, spender, writer, fails):
     db.execute("SELECT lore.set_budget(%s, per_statement_seconds => 0.5)", [spender.info.user])
-    given = "'abc', model => 'writer', max_tokens => 3000"
+    given = "'abc', model => 'writer', max_tokens => 100000"
     assert fails(f"SELECT lore.generate({given})", on=spender) == "LO304"
     assert fails(f"SELECT text FROM lore.generate_stream({given})", on=spender) == "LO304"
     outcomes = db.execute("SELECT outcome FROM lore.calls WHERE role = %s", [spender.info.user]).fetchall()

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 TALK = json.dumps([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}])
-LONG = "SELECT lore.generate('hello', model => 'writer', max_tokens => 3000)"
+LONG = "SELECT lore.generate('hello', model => 'writer', max_tokens => 100000)"
 
 
 def one(db, statement, *parameters):

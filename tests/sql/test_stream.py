@@ -54,7 +54,7 @@ def test_the_session_goes_on_between_two_rows(db, writer):
 @pytest.mark.parametrize("end", ["CLOSE pieces", "ROLLBACK", "COMMIT"])
 def test_a_closed_cursor_cancels_the_request(db, writer, end, idle):
     db.execute("BEGIN")
-    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(3000))
+    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
     db.execute("FETCH 2 FROM pieces")
     assert active(db) == 1
     db.execute(end)
@@ -65,13 +65,13 @@ def test_a_closed_cursor_cancels_the_request(db, writer, end, idle):
 
 
 def test_a_limit_cancels_the_request(db, writer, idle):
-    assert len(db.execute(STREAM.format(3000) + " LIMIT 3").fetchall()) == 3
+    assert len(db.execute(STREAM.format(100000) + " LIMIT 3").fetchall()) == 3
     idle()
 
 
 def test_an_error_in_the_middle_of_a_transaction_cancels_the_request(db, writer, idle):
     db.execute("BEGIN")
-    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(3000))
+    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
     db.execute("FETCH 1 FROM pieces")
     with pytest.raises(psycopg.errors.DivisionByZero):
         db.execute("SELECT 1 / 0")
@@ -82,7 +82,7 @@ def test_an_error_in_the_middle_of_a_transaction_cancels_the_request(db, writer,
 def test_a_client_that_goes_away_cancels_the_request(db, writer, connect, idle):
     other = connect()
     other.execute("BEGIN")
-    other.execute("DECLARE pieces CURSOR FOR " + STREAM.format(3000))
+    other.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
     other.execute("FETCH 1 FROM pieces")
     other.close()
     idle()
@@ -101,7 +101,7 @@ def test_a_cancel_in_mid_stream_is_heard_at_once(db, writer, connect, idle):
         thread = threading.Thread(target=cancel)
         thread.start()
         with pytest.raises(psycopg.errors.QueryCanceled):
-            other.execute(STREAM.format(3000))
+            other.execute(STREAM.format(100000))
         took.append(time.monotonic() - at[0])
         thread.join()
     assert statistics.median(took) < 0.2  # 60 ms on a machine that does nothing else
@@ -133,7 +133,7 @@ def test_a_host_that_dies_in_mid_stream_is_an_error_and_before_it_none(db, write
     host.kill()
     assert db.execute(STREAM.format(3)).fetchall()
     db.execute("BEGIN")
-    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(3000))
+    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
     db.execute("FETCH 1 FROM pieces")
     host.kill()
     assert fails("FETCH ALL FROM pieces") == "LO301"
