@@ -26,7 +26,7 @@ def explain(db, query="reclaim storage", options="", collection="manual"):
         (", mode => 'keyword'", ["plan", "keyword", "fusion", "documents", "total"]),
         (", rerank => 'default'", RERANKED),
         (", rerank => 'default', mode => 'vector'", [*BY_VECTOR[:-2], "fusion", "rerank", *BY_VECTOR[-2:]]),
-        (", filter => '{\"n\": {\"$lt\": 3}}'", [*HYBRID[:2], "filter", *HYBRID[2:]]),
+        (', filter => \'{"n": {"$lt": 3}}\'', [*HYBRID[:2], "filter", *HYBRID[2:]]),
     ],
 )
 def test_each_stage_of_a_search_is_a_row_in_the_order_of_the_search(db, manual, options, stages):
