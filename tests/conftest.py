@@ -265,6 +265,37 @@ def writer(db: psycopg.Connection, chat_server: tuple[str, str]) -> Iterator[str
 
 
 @pytest.fixture
+def cancel(db: psycopg.Connection) -> Callable[..., float]:
+    """A function that cancels a statement which the model host works on: cancel(link, 'SELECT ...', after_s=0.1).
+
+    It gives the seconds from the cancel to the statement's error.
+    """
+
+    def run(link: psycopg.Connection, statement: str, after_s: float = 0.0) -> float:
+        asked, ended = [], threading.Event()
+
+        def when_active() -> None:
+            while not db.execute("SELECT active FROM lore.host_status()").fetchone()[0]:
+                if ended.wait(0.01):
+                    return
+            time.sleep(after_s)
+            asked.append(time.monotonic())
+            link.cancel_safe()
+
+        thread = threading.Thread(target=when_active)
+        thread.start()
+        try:
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                link.execute(statement)
+            return time.monotonic() - asked[0]
+        finally:
+            ended.set()
+            thread.join()
+
+    return run
+
+
+@pytest.fixture
 def idle(db: psycopg.Connection) -> Callable[[], None]:
     """A function that waits until the model host works on nothing: a minute, so what is stopped has to take longer."""
 

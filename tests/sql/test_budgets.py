@@ -1,7 +1,6 @@
 """Budgets: of a role and of a statement, tokens and seconds; nobody escapes by another name, a rollback or a crash."""
 
 import threading
-import time
 
 import psycopg
 import pytest
@@ -81,9 +80,7 @@ def test_a_text_that_is_being_written_ends_where_the_budget_does(db, spender, wr
     name = spender.info.user
     db.execute("SELECT lore.set_budget(%s, tokens => 60)", [name])
     generate = "lore.generate('abc', model => 'writer', max_tokens => 100000)"
-    started = time.monotonic()
     assert fails(f"SELECT {generate}", on=spender) == "LO304"
-    assert time.monotonic() - started < 10
     assert 60 <= spent(db, name) <= 70
     assert fails("SELECT text FROM lore.generate_stream('abc', model => 'writer')", on=spender) == "LO304"
     assert fails("SELECT lore.generate('{a,b}'::text[], model => 'writer')", on=spender) == "LO304"
