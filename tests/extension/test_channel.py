@@ -66,7 +66,7 @@ class Host:
             [sys.executable, "-c", CALL, folder, ROOT / "extension", op, str(times)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
