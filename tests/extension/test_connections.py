@@ -76,7 +76,7 @@ def test_a_stop_under_load_loses_no_call(db, host, connect, data_directory):
     connections, ended = [connect() for _ in range(8)], threading.Event()
 
     def calls(link, _):
-        seen = []
+        seen = [link.execute(ask).fetchone()]
         while not ended.is_set():
             seen.append(link.execute(ask).fetchone())
         return seen

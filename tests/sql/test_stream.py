@@ -41,11 +41,14 @@ def test_the_last_row_alone_tells_of_the_whole(db, writer):
 
 def test_the_session_goes_on_between_two_rows(db, writer):
     with db.transaction():
-        db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
-        db.execute("FETCH 1 FROM pieces")
+        db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(300))
+        rows = db.execute("FETCH 1 FROM pieces").fetchall()
         assert one(db, "SELECT vector_dims(lore.embed('a text'))") == 384
         assert one(db, "SELECT lore.generate('b', model => 'writer', max_tokens => 2)") is not None
-        assert db.execute("FETCH 1 FROM pieces").fetchone()
+        rows += db.execute("FETCH ALL FROM pieces").fetchall()
+    assert "".join(text for (text,) in rows) == one(
+        db, "SELECT lore.generate('hello', model => 'writer', max_tokens => 300)"
+    )
 
 
 @pytest.mark.parametrize("end", ["CLOSE pieces", "ROLLBACK", "COMMIT"])
