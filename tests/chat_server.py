@@ -5,10 +5,11 @@ its standard input closes. The model is untrained: it writes nonsense, but as a 
 """
 
 import os
-import socket
 import sys
 import threading
 from pathlib import Path
+
+from ports import free_port
 
 TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
@@ -58,9 +59,7 @@ def main(folder: str) -> None:
     from transformers.cli.serve import Serve
 
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     print(port, flush=True)
     Serve(force_model=str(made), host="127.0.0.1", port=port, device="cpu", log_level="error")
 

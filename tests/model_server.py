@@ -2,8 +2,8 @@
 
 python tests/model_server.py FOLDER [KEY]: prints its port, and serves both protocols until its standard input closes:
 OpenAI (/v1/embeddings, /v1/rerank) and Text Embeddings Inference (/embed, /info; /reranker/rerank, /reranker/info).
-The scores of its reranker are the cosines of the model's vectors. A text that holds SLOW is answered after 30 s; GET
-/aborted says how many such requests their clients gave up.
+The scores of its reranker are the cosines of the model's vectors. A text that holds SLOW is answered after ten minutes;
+GET /slow says how many such requests have come, GET /aborted how many of them their clients gave up.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 SLOW = "answer slowly"
-SLOW_S = 30
+SLOW_S = 600
 
 
 class Refused(Exception):
@@ -26,7 +26,7 @@ class ModelServer:
     """The model, and what has been asked of it."""
 
     def __init__(self, folder: str, key: str | None) -> None:
-        self.model, self.key, self.aborted = SentenceTransformer(folder, device="cpu"), key, 0
+        self.model, self.key, self.slow, self.aborted = SentenceTransformer(folder, device="cpu"), key, 0, 0
 
     def vectors(self, texts: list[str], truncate: bool = False) -> np.ndarray:
         """Unit vectors; a text over the window is refused in the words of TEI unless it may be cut."""
@@ -63,8 +63,8 @@ class ModelServer:
             if path == "/reranker/rerank":
                 return [{"index": place, "score": score} for place, score in ranked]
             return {"results": [{"index": place, "relevance_score": score} for place, score in ranked]}
-        if path == "/aborted":
-            return self.aborted
+        if path in ("/slow", "/aborted"):
+            return self.slow if path == "/slow" else self.aborted
         raise Refused(404, "no such route")
 
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -77,6 +77,7 @@ class ModelServer:
                     headers[name.lower()] = value.strip()
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 if SLOW.encode() in body:
+                    self.slow += 1
                     try:  # a client that gives up closes the connection
                         await asyncio.wait_for(reader.read(1), SLOW_S)
                         self.aborted += 1

@@ -69,7 +69,7 @@ def taught(dsn: str, taught_folder: Path) -> Iterator[str]:
 def babbler(dsn: str, chat_server: tuple[str, str]) -> Iterator[str]:
     """The alias of an untrained model behind a server: it writes without end."""
     url, name = chat_server
-    options = {"name": name, "timeout_s": 60, "structured": "none"}
+    options = {"name": name, "timeout_s": 3600, "structured": "none"}
     with psycopg.connect(dsn, autocommit=True) as connection:
         statement = "SELECT lore.add_model('babbler', 'generate', %s, %s, replace => true)"
         connection.execute(statement, [url, json.dumps(options)])
@@ -86,10 +86,10 @@ def working(dsn: str) -> Iterator[Callable[[], int]]:
 
 @pytest.fixture
 def idle_soon(working: Callable[[], int]) -> Callable[[], None]:
-    """A function that waits, not long, until the model host works on nothing."""
+    """A function that waits until the model host works on nothing: a minute, so what is stopped has to take longer."""
 
     def wait() -> None:
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 60
         while working():
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -218,13 +218,13 @@ def test_a_call_that_fails_for_now_is_tried_again(monkeypatch, taught):
 
 
 def test_a_stream_that_is_left_stops_the_model(babbler, idle_soon):
-    for _ in ChatPglore(model=babbler, max_tokens=3000).stream("Hello"):
+    for _ in ChatPglore(model=babbler, max_tokens=100000).stream("Hello"):
         break
     idle_soon()
 
 
 async def test_a_cancelled_task_stops_the_model(babbler, working, idle_soon):
-    model = ChatPglore(model=babbler, max_tokens=3000)
+    model = ChatPglore(model=babbler, max_tokens=100000)
     task = asyncio.create_task(model.ainvoke("Hello"))
     while not await asyncio.to_thread(working):
         assert not task.done()
@@ -239,7 +239,7 @@ async def test_a_cancelled_task_stops_the_model(babbler, working, idle_soon):
 
 
 def test_a_timeout_ends_a_call_and_not_those_after_it(babbler, idle_soon):
-    model = ChatPglore(model=babbler, max_tokens=3000, timeout=0.3)
+    model = ChatPglore(model=babbler, max_tokens=100000, timeout=0.3)
     with pytest.raises(psycopg.errors.QueryCanceled):
         model.invoke("Hello")
     with pool.shared().client() as lore:

@@ -106,7 +106,7 @@ async def test_objects_of_a_class_are_written(llm):
 
 
 async def test_what_is_left_or_cancelled_stops_the_model(babbler, idle_soon):
-    llm = PgloreLLM(babbler, max_tokens=3000)
+    llm = PgloreLLM(babbler, max_tokens=100000)
     pieces = llm.stream_complete("Hello")
     next(pieces)
     pieces.close()
@@ -115,7 +115,7 @@ async def test_what_is_left_or_cancelled_stops_the_model(babbler, idle_soon):
         await anext(later)
     await asyncio.to_thread(idle_soon)
     with pytest.raises(psycopg.errors.QueryCanceled):
-        PgloreLLM(babbler, max_tokens=3000, timeout=0.2).complete("Hello")
+        PgloreLLM(babbler, max_tokens=100000, timeout=0.2).complete("Hello")
     await asyncio.to_thread(idle_soon)
     with pytest.raises(pglore.UnknownModel):
         PgloreLLM("none").complete("Hello")

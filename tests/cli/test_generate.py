@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 
 
 def test_a_text_is_written(pglore, writer):
@@ -37,10 +36,8 @@ def test_an_error_has_its_hint(pglore, db):
 
 
 def test_pieces_come_before_the_end_and_ctrl_c_stops_the_model(start, writer, idle):
-    process = start("generate", "hello", "--model", writer, "--max-tokens", 3000)
+    process = start("generate", "hello", "--model", writer, "--max-tokens", 100000)
     assert process.stdout.read(1)
     process.send_signal(signal.SIGINT)
-    started = time.monotonic()
-    process.wait(10)
-    assert time.monotonic() - started < 3 and process.returncode != 0
+    assert process.wait(60) != 0
     idle()

@@ -35,7 +35,7 @@ def test_its_command_runs_a_host_that_ends_well_when_systemd_stops_it(tmp_path: 
     """systemd's part by hand: %I is the instance's name unescaped, and KillMode=mixed tells the first process alone."""
     cluster = tmp_path / "17" / "main"
     cluster.mkdir(parents=True)
-    postmaster = subprocess.Popen(["sleep", "60"])
+    postmaster = subprocess.Popen(["sleep", "600"])
     (cluster / "postmaster.pid").write_text(f"{postmaster.pid}\n")
     service = settings(UNIT)["Service"]
     assert service["KillMode"] == "mixed" and service["Restart"] == "on-failure"
@@ -44,12 +44,12 @@ def test_its_command_runs_a_host_that_ends_well_when_systemd_stops_it(tmp_path: 
     host = subprocess.Popen([sys.executable, *arguments], env={"PYTHONPATH": str(ROOT / "modelhost")}, cwd="/")
     try:
         log = cluster / "pglore" / "host.log"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (log.exists() and '"serving"' in log.read_text()):
             assert host.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
         host.send_signal(signal.SIGTERM)
-        assert host.wait(10) == 0
+        assert host.wait(60) == 0
         assert '"drained"' in log.read_text()
     finally:
         host.kill()

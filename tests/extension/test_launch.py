@@ -28,7 +28,7 @@ print(__import__("json").dumps(pglore_bridge.host(plpy, "status", "{}")))
 def call(folder: Path, python: str = sys.executable) -> dict:
     """One call of the bridge with `folder` as data directory: its error, or its result."""
     done = subprocess.run(
-        [python, "-c", CALL, folder, ROOT / "extension"], capture_output=True, text=True, timeout=60, check=True
+        [python, "-c", CALL, folder, ROOT / "extension"], capture_output=True, text=True, timeout=120, check=True
     )
     reply = json.loads(done.stdout)
     return json.loads(reply["error"] or reply["result"])
@@ -58,7 +58,7 @@ def settings(folder: Path, **values) -> Path:
     return path
 
 
-def gone(pid: int, timeout_s: float = 5) -> bool:
+def gone(pid: int, timeout_s: float = 60) -> bool:
     """Whether a process ends within the time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -204,7 +204,7 @@ server.bind({str(folder / "pglore" / "host.sock")!r})
 os.setuid(65534)
 server.listen()
 print("ready", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
     impostor = subprocess.Popen([sys.executable, "-c", listen], stdout=subprocess.PIPE, text=True)
     try:

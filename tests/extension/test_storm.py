@@ -11,5 +11,5 @@ def test_kills_under_load_make_no_row_wrong_and_cost_no_backend(db, dsn):
     seen = storm.run(lambda: psycopg.connect(dsn, autocommit=True), calls, connections=16, kills=6, every_s=1.5)
     assert seen.kinds["right"] > 16, seen.kinds
     assert seen.kinds.keys() <= {"right", "LO301"}, seen.kinds
-    assert seen.kinds["LO301"] < 48, seen.kinds  # on a crowded machine a call may not get done between two kills
+    assert seen.kinds["LO301"] < 6 * 16, seen.kinds  # on a crowded machine a call may not get done between two kills
     assert db.execute("SELECT vector_dims(lore.embed('and on it goes'))").fetchone() == (384,)

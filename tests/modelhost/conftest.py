@@ -122,7 +122,7 @@ class Running:
         """Process id of the worker."""
         return self.status()["pid"]
 
-    def until_idle(self, timeout_s: float = 10) -> None:
+    def until_idle(self, timeout_s: float = 60) -> None:
         """Wait until the host has nothing to do."""
         deadline = time.monotonic() + timeout_s
         while (status := self.status())["active"] or status["queued"]:
@@ -162,7 +162,7 @@ def running(cache: Path) -> Iterator[Running]:
         for link in host.links:
             link.close()
         host.process.terminate()
-        host.process.wait(20)
+        host.process.wait(60)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ class Oracle:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._server.start(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._server.start(), self._loop).result(60)
         self.url = f"http://127.0.0.1:{self._server.port}/v1"
 
     def _reply(self, body: dict) -> bytes:
@@ -52,6 +52,6 @@ class Oracle:
 
     def stop(self) -> None:
         """End it."""
-        asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -29,9 +30,9 @@ def good(body: dict) -> bytes:
     return reply(openai(body["input"]))
 
 
-# What to do with a request: a reply, a function that makes one of the request's body, seconds to wait before a good
-# reply, or None: close the connection without a word.
-Action = bytes | Callable[[dict], bytes] | float | None
+# What to do with a request: a reply, a function that makes one of the request's body, seconds or an event to wait for
+# before a good reply, or None: close the connection without a word.
+Action = bytes | Callable[[dict], bytes] | float | asyncio.Event | None
 
 
 class Scripted:
@@ -47,9 +48,10 @@ class Scripted:
         self.endless = b""  # what follows an answer without a length, again and again
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def start(self, port: int = 0, context: ssl.SSLContext | None = None) -> None:
-        """Listen."""
-        self._server = await asyncio.start_server(self._connection, "127.0.0.1", port, limit=1 << 26, ssl=context)
+    async def start(self, context: ssl.SSLContext | None = None, bound: socket.socket | None = None) -> None:
+        """Listen, on a socket that is bound already or on any port."""
+        place = {"sock": bound} if bound else {"host": "127.0.0.1", "port": 0}
+        self._server = await asyncio.start_server(self._connection, limit=1 << 26, ssl=context, **place)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -106,4 +108,7 @@ class Scripted:
                 return None
             except TimeoutError:
                 action = good
+        if isinstance(action, asyncio.Event):
+            await action.wait()
+            action = good
         return action(body) if callable(action) else action

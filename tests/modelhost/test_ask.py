@@ -54,7 +54,7 @@ def far(server, tmp_path):
         server.always = speaking(*pieces)
         settings = Settings(data_directory=tmp_path, cache=tmp_path)
         url = f"http://127.0.0.1:{server.port}/v1"
-        given = {"name": "m", "timeout_s": 5, "structured": "none", **options}
+        given = {"name": "m", "timeout_s": 60, "structured": "none", **options}
         return Registry(KINDS["generate"]("far", "generate", url, given, settings), True)
 
     return make

@@ -73,7 +73,8 @@ async def test_the_least_recently_used_model_leaves(make):
     await close(registry)
 
 
-async def test_a_model_in_use_stays_and_the_next_one_waits_for_its_end(make):
+async def test_a_model_in_use_stays_and_the_next_one_waits_for_its_end(make, monkeypatch):
+    monkeypatch.setattr(memory, "ROOM_WAIT_S", 600)
     registry = await make()
     size = await needs(registry)
     async with registry.use("a", "embed"):

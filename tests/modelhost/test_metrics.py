@@ -1,6 +1,7 @@
 """The numbers: percentiles, rates, what is counted for which alias, and what a hook costs."""
 
 import asyncio
+import itertools
 import random
 import time
 from types import SimpleNamespace
@@ -101,17 +102,19 @@ def test_an_engine_without_a_batch_has_no_means():
     assert row["batch_texts"] is None and row["padding_waste"] is None and row["busy_share"] == 0
 
 
-def test_a_request_counts_for_the_alias_that_served_it_with_its_parts(numbers):
+def test_a_request_counts_for_the_alias_that_served_it_with_its_parts(numbers, monkeypatch):
+    ticks = itertools.count(1_000_000_000)
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks) * 1e-6)  # a microsecond later each time
     embed(numbers, ["a", "b", "c"])
     embed(numbers, ["d"], lane="bulk")
     (row,) = numbers.rows()
     assert row["alias"] == "small" and row["requests"] == 2 and row["texts"] == 4 and row["tokens"] == 28
     assert (row["interactive_queued"], row["bulk_queued"], row["device"]) == (2, 3, "cpu")
     assert row["parts"]["interactive"]["queue"]["p50"] == pytest.approx(2.0, rel=0.1)
-    assert row["parts"]["bulk"]["infer"]["p99"] == pytest.approx(2.0, rel=0.5)
-    assert row["parts"]["interactive"]["tokenize"]["p95"] == pytest.approx(1.0, rel=0.5)
+    assert row["parts"]["bulk"]["infer"]["p99"] == pytest.approx(2.0, rel=0.1)
+    assert row["parts"]["interactive"]["tokenize"]["p95"] == pytest.approx(1.0, rel=0.1)
     assert row["interactive_p50_ms"] > 0 and row["bulk_p99_ms"] > 0
-    assert row["last_used_s"] == pytest.approx(time.time(), abs=5)
+    assert row["last_used_s"] == pytest.approx(time.time(), abs=60)
 
 
 def test_an_alias_that_is_neither_used_nor_loaded_has_no_row(numbers):
@@ -177,17 +180,20 @@ async def test_requests_at_the_same_time_do_not_mix(numbers):
     assert numbers.rows()[0]["tokens"] == 6
 
 
-async def test_a_remote_model_tells_how_long_texts_waited_and_how_long_its_server_took(numbers):
+async def test_a_remote_model_tells_how_long_texts_waited_and_how_long_its_server_took(numbers, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
     async def ask(texts, until):
-        await asyncio.sleep(0.02)
+        now[0] += 0.02
         return texts
 
     with numbers.observe(request(texts=["a", "b", "c"], lane="bulk")):
         metrics.named("small")
-        work = Work(1, 100, 5)
+        work = Work(1, 100, 60)
         assert len(await work.run(["a", "b", "c"], ask, batch_texts=1, lane="bulk", numbered=True)) == 3
     parts = numbers.rows()[0]["parts"]["bulk"]
-    assert parts["infer"]["p50"] >= 58 and parts["queue"]["p50"] < 20
+    assert parts["infer"]["p50"] == pytest.approx(60, rel=0.05) and parts["queue"]["p50"] < 1
 
 
 def test_the_lanes_are_those_of_the_queue():
@@ -202,12 +208,14 @@ def test_the_hooks_of_a_request_and_a_batch_cost_microseconds(numbers):
             embed(numbers)
             usage.add(1, 10, 16, started, started)
         best.append((time.perf_counter() - started) / 1000)
-    assert min(best) < 50e-6  # a tenth of it was measured
+    assert min(best) < 1e-3  # a two-hundredth of it was measured
 
 
 def test_the_rows_are_made_within_milliseconds(numbers):
     embed(numbers)
-    started = time.perf_counter()
+    best = []
     for _ in range(10):
+        started = time.perf_counter()
         numbers.rows()
-    assert (time.perf_counter() - started) / 10 < 0.05
+        best.append(time.perf_counter() - started)
+    assert min(best) < 0.05

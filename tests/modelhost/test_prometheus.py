@@ -14,6 +14,8 @@ from pglore_host.errors import HostError
 from pglore_host.metrics import Metrics, Served
 from pglore_host.usage import Usage
 
+from ..ports import free_port
+
 
 @pytest.fixture(scope="module")
 def numbers():
@@ -41,14 +43,8 @@ def port(numbers):
     server.server_close()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def ask(port, method="GET", path="/metrics", **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     return answer.status, answer.read().decode()

@@ -158,12 +158,12 @@ async def test_a_thread_that_waits_for_work_is_woken_by_it_and_by_the_stop():
     thread = threading.Thread(target=lambda: [taken.append(line.take()) for _ in range(2)])
     thread.start()
     task = await submitted(line, [5])
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not taken and time.monotonic() < deadline:
         await asyncio.sleep(0.001)
     assert len(taken[0]) == 1
     line.stop()
-    thread.join(5)
+    thread.join(60)
     assert taken[1] is None
     task.cancel()
 
@@ -245,12 +245,12 @@ async def test_a_claimed_engine_is_not_used_by_its_thread():
     await asyncio.sleep(0.05)
     assert not taken
     line.release()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not taken and time.monotonic() < deadline:
         await asyncio.sleep(0.001)
     assert len(taken[0]) == 1
     line.stop()
-    thread.join(5)
+    thread.join(60)
     assert not line.claim()
     task.cancel()
 
@@ -273,7 +273,7 @@ async def test_a_stop_waits_for_who_has_claimed_the_engine():
     await asyncio.sleep(0.05)
     assert not taken
     line.release()
-    thread.join(5)
+    thread.join(60)
     assert taken == [None]
 
 
@@ -313,8 +313,8 @@ async def test_a_hundred_thousand_waiting_texts_cost_no_step_more_than_milliseco
         lane.add(job, [queue.Text(len(text), job, index) for index, text in enumerate(job.texts)])
         lane.drop(job)
 
-    assert best(line.take) < 0.005
-    assert best(come_and_go) < 0.01
+    assert best(line.take) < 0.05
+    assert best(come_and_go) < 0.1
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

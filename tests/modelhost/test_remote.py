@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import socket
 import ssl
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def remote(server, settings):
     """A function that makes a remote model on the scripted server."""
 
     def make(task="embed", url=None, **options) -> Remote:
-        options = {"protocol": "openai", "name": "m", "timeout_s": 5, **options}
+        options = {"protocol": "openai", "name": "m", "timeout_s": 60, **options}
         return Remote("far", task, url or f"http://127.0.0.1:{server.port}/v1", options, settings)
 
     return make
@@ -67,10 +68,19 @@ def unit(texts):
 
 
 async def until(condition) -> None:
-    """Wait a moment for what is about to be."""
-    async with asyncio.timeout(5):
+    """Wait for what is about to be."""
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+async def given(call):
+    """What a call gives once the machine is quick enough for the model's short time-out."""
+    while True:
+        try:
+            return await call()
+        except HostError as error:
+            assert error.code == errors.HOST_DOWN
 
 
 async def test_vectors_are_unit_rows_in_the_order_of_the_texts(remote, server):
@@ -99,19 +109,26 @@ async def test_concurrent_callers_share_one_probe(remote, server):
 
 
 async def test_a_cancelled_caller_does_not_end_the_probe_of_the_others(remote, server):
-    server.script = [0.3]
+    go = asyncio.Event()
+    server.script = [go]
     far = remote()
     first, second = asyncio.create_task(far.ready()), asyncio.create_task(far.ready())
-    await asyncio.sleep(0.1)
+    await until(lambda: server.at_once)
     first.cancel()
+    go.set()
     await second
     assert far.state == "ready" and first.cancelled()
 
 
 async def test_no_more_requests_are_under_way_than_the_option_says(remote, server):
-    server.always = 0.02
     far = remote(concurrency=3, batch_texts=1)
-    await asyncio.gather(far.vectors(TEXTS, "document"), far.vectors(TEXTS, "document"))
+    await far.ready()
+    server.always = go = asyncio.Event()
+    calls = [asyncio.create_task(far.vectors(TEXTS, "document")) for _ in range(2)]
+    await until(lambda: server.at_once == 3)
+    assert (far.running, far.waiting) == (3, 2 * len(TEXTS) - 3)
+    go.set()
+    await asyncio.gather(*calls)
     assert server.most_at_once == 3
 
 
@@ -129,36 +146,35 @@ async def test_a_query_overtakes_bulk_work(remote, server):
 async def test_over_the_limit_of_waiting_texts_the_answer_is_busy_at_once(remote, server):
     far = remote(concurrency=1, queue_texts=5, batch_texts=1)
     await far.ready()
-    server.always = 0.2
+    server.always = go = asyncio.Event()
     first = asyncio.create_task(far.vectors(TEXTS[:5], "document"))
     await until(lambda: far.running)
     assert (far.waiting, far.running) == (4, 1)
     assert (await fails(far.vectors(TEXTS[:2], "document"))).code == errors.HOST_BUSY
+    go.set()
     await first
     assert (far.waiting, far.running) == (0, 0)
 
 
 async def test_a_cancel_aborts_the_requests_and_leaves_nothing_waiting(remote, server):
-    far = remote(concurrency=2, batch_texts=1)
+    far = remote(concurrency=2, batch_texts=1, timeout_s=600)
     await far.ready()
-    server.always = 20
+    server.always = 600
     call = asyncio.create_task(far.vectors(TEXTS[:6], "document"))
     await until(lambda: server.at_once == 2)
-    started = time.monotonic()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await until(lambda: server.aborted == 2)
-    assert time.monotonic() - started < 0.5
+    await until(lambda: server.aborted == 2)  # long before server or time-out would have ended them
     assert (server.at_once, far.waiting, far.running) == (0, 0, 0)
     server.always = good
     assert len(await far.vectors(["a"], "query")) == 1
 
 
 async def test_one_failed_request_ends_the_others_of_its_call(remote, server):
-    far = remote(concurrency=3, batch_texts=1)
+    far = remote(concurrency=3, batch_texts=1, timeout_s=600)
     await far.ready()
-    server.script = [20.0, 20.0, reply({"error": "no"}, 400)]
+    server.script = [600, 600, reply({"error": "no"}, 400)]
     assert (await fails(far.vectors(TEXTS[:9], "document"))).code == errors.BAD_ARGUMENT
     await until(lambda: server.aborted == 2)
     assert (far.waiting, far.running) == (0, 0)
@@ -189,14 +205,16 @@ async def test_a_server_that_refuses_the_probe_says_which_way(remote, server, st
     assert far.state == "ready" and far.health() is None
 
 
-async def test_a_server_that_is_not_there_is_host_down_and_the_next_call_tries_again(remote, server):
-    await server.stop()
-    far = remote()
-    started = time.monotonic()
-    assert (await fails(far.ready())).code == errors.HOST_DOWN
-    assert time.monotonic() - started < 4
-    await server.start(server.port)
-    await far.ready()
+async def test_a_server_that_is_not_there_is_host_down_and_the_next_call_tries_again(remote):
+    later = Scripted()
+    with socket.socket() as bound:  # without listening: nobody is there, and nobody else gets the port
+        bound.bind(("127.0.0.1", 0))
+        far = remote(url=f"http://127.0.0.1:{bound.getsockname()[1]}/v1", timeout_s=600)
+        async with asyncio.timeout(60):  # long before its time is up
+            assert (await fails(far.ready())).code == errors.HOST_DOWN
+        await later.start(bound=bound)
+        await far.ready()
+        await later.stop()
 
 
 @pytest.mark.parametrize("fault", [None, b"HTTP/1.1 200 x\r\nContent-Length: 1000\r\n\r\nhalf", reply({}, 503)])
@@ -211,21 +229,20 @@ async def test_what_breaks_off_or_is_overloaded_is_tried_again(remote, server, f
 async def test_retry_after_is_heeded(remote, server, after):
     far = remote()
     await far.ready()
-    when = formatdate(time.time() + 2, usegmt=True) if after == "date" else after
+    due = int(time.time()) + 2 if after == "date" else time.time() + int(after)
+    when = formatdate(due, usegmt=True) if after == "date" else after
     server.script = [reply({}, 429, f"Retry-After: {when}\r\n")]
-    started = time.monotonic()
     await far.vectors(["a"], "query")
-    assert 0.9 < time.monotonic() - started < 3
+    assert time.time() > due - 0.1  # two clocks
 
 
 @pytest.mark.parametrize("after", ["100000", "-5", "nonsense", "9" * 400, "Mon, 99 Foo 2020"])
 async def test_a_retry_after_that_cannot_be_heeded_does_not_hold_the_caller(remote, server, after):
-    far = remote()
+    far = remote(timeout_s=600)
     await far.ready()
     server.always = reply({"error": "slow down"}, 429, f"Retry-After: {after}\r\n")
-    started = time.monotonic()
-    assert (await fails(far.vectors(["a"], "query"))).code == errors.HOST_BUSY
-    assert time.monotonic() - started < 3
+    async with asyncio.timeout(60):  # long before its time is up
+        assert (await fails(far.vectors(["a"], "query"))).code == errors.HOST_BUSY
 
 
 async def test_a_spent_quota_is_not_tried_again(remote, server):
@@ -246,21 +263,19 @@ async def test_a_server_that_stays_broken_is_host_down(remote, server):
 
 async def test_no_call_lasts_longer_than_the_time_out(remote, server):
     far = remote(timeout_s=0.5, concurrency=1)
-    await far.ready()
-    server.always = 20
-    started = time.monotonic()
+    await given(far.ready)
+    server.always = 600
+    server.bodies.clear()
     calls = [asyncio.create_task(fails(far.vectors(["a"], "query"))) for _ in range(10)]
+    async with asyncio.timeout(60):
+        assert {error.code for error in await asyncio.gather(*calls)} == {errors.HOST_DOWN}
     # Ten calls, one at a time: those that wait learn with the first that the server does not answer.
-    assert {error.code for error in await asyncio.gather(*calls)} == {errors.HOST_DOWN}
-    assert time.monotonic() - started < 2
+    assert len(server.bodies) <= 1
     server.always = good
-    assert len(await far.vectors(["a"], "query")) == 1
+    assert len(await given(lambda: far.vectors(["a"], "query"))) == 1
 
 
-async def test_an_answer_that_drips_ends_with_the_time_out(remote, server):
-    far = remote(timeout_s=0.5)
-    await far.ready()
-
+async def test_an_answer_that_drips_ends_with_the_time_out(remote):
     async def drip(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 x\r\nContent-Length: 100000\r\n\r\n")
@@ -270,9 +285,8 @@ async def test_an_answer_that_drips_ends_with_the_time_out(remote, server):
 
     dripping = await asyncio.start_server(drip, "127.0.0.1", 0)
     far = remote(timeout_s=0.5, url=f"http://127.0.0.1:{dripping.sockets[0].getsockname()[1]}")
-    started = time.monotonic()
-    assert (await fails(far.ready())).code == errors.HOST_DOWN
-    assert time.monotonic() - started < 1
+    async with asyncio.timeout(60):  # the answer would take more than an hour
+        assert (await fails(far.ready())).code == errors.HOST_DOWN
     dripping.close()
 
 
@@ -360,7 +374,7 @@ async def test_no_mutated_reply_brings_more_than_an_error(remote, server):
             assert error.code.startswith(("LO2", "LO3"))
     server.always = good
     await far.unload()
-    assert np.allclose(await far.vectors(["a"], "query"), unit(["a"]), atol=1e-6)
+    assert np.allclose(await given(lambda: far.vectors(["a"], "query")), unit(["a"]), atol=1e-6)
     assert (far.waiting, far.running) == (0, 0)
 
 
@@ -449,9 +463,9 @@ def test_the_word_of_each_kind_of_server_is_found(body, said):
 def test_hiding_a_callers_text_is_quick_and_leaves_the_rest():
     text = "x" * 500_000 + "a name and an address, not to be shown" + "y" * 499_000
     body = json.dumps({"error": "refused: 'a name and an address, not to be shown' " + "xy" * 400}).encode()
-    started = time.perf_counter()
+    started = time.process_time()  # of the processor: what else the machine does is none of the test's business
     said = words.word(body, [text, "short", "b"])
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 5
     assert "refused" in said and "address" not in said
     said = words.word(
         b'{"error": "first secret words, second secret words: no"}', ["first secret words", "second secret words"]
@@ -589,10 +603,8 @@ async def test_a_certificate_must_be_trusted_and_ca_file_says_whom_to_trust(remo
     secure = Scripted()
     await secure.start(context=context)
     url = f"https://127.0.0.1:{secure.port}/v1"
-    started = time.monotonic()
     error = await fails(remote(url=url).ready())
     assert error.code == errors.MODEL_NOT_LOADED and "certificate" in error.message
-    assert time.monotonic() - started < 2
     far = remote(url=url, ca_file=str(certificate[0]))
     await far.ready()
     assert (await fails(remote(url=url, ca_file="/no/such/file").ready())).code == errors.MODEL_NOT_LOADED
@@ -618,11 +630,13 @@ async def test_an_https_server_is_reached_through_the_proxy_that_the_operator_na
 async def test_unloading_lets_what_runs_finish_and_the_next_call_begins_anew(remote, server):
     far = remote(batch_texts=1, concurrency=1)
     await far.ready()
-    server.script = [0.1, 0.1, 0.1]
+    go = asyncio.Event()
+    server.script = [go]
     running = asyncio.create_task(far.vectors(TEXTS[:3], "document"))
-    await asyncio.sleep(0.05)
+    await until(lambda: server.at_once)
     await far.unload()
     assert far.state == "unloaded"
+    go.set()
     assert len(await running) == 3
     assert len(await far.vectors(["a"], "query")) == 1
 
@@ -660,7 +674,7 @@ async def test_a_score_that_is_no_number_is_refused(remote, server, score):
 
 async def test_tei_tells_what_its_model_is_for(remote, server, settings):
     info = {"model_id": "m", "model_type": {"reranker": {}}, "max_input_length": 512, "max_client_batch_size": 2}
-    tei = {"protocol": "tei", "timeout_s": 2}
+    tei = {"protocol": "tei"}
     server.script = [reply(info)]
     far = Remote("far", "embed", f"http://127.0.0.1:{server.port}", tei, settings)
     error = await fails(far.ready())
@@ -689,7 +703,7 @@ def minilm(model_folder):
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
     process.stdin.close()
-    process.wait(20)
+    process.wait(60)
 
 
 LIKE_REAL = ["How do I shrink a table?", "VACUUM FULL rewrites the whole table.", "Cats purr.", "naïve 数据库 🐘"] * 6

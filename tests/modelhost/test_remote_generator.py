@@ -15,6 +15,7 @@ from pglore_host.settings import Settings
 
 from .scripted import Scripted, reply
 from .speech import END, chunk, delta, event, said, speaking, stream
+from .test_remote import given, until
 
 ASK = [{"role": "user", "content": "What reclaims the space of dead rows?"}]
 SCHEMA = Constraint(
@@ -42,7 +43,7 @@ def remote(server, tmp_path):
     """A function that makes a remote generator on the scripted server."""
 
     def make(url=None, **options):
-        options = {"name": "m", "timeout_s": 5, **options}
+        options = {"name": "m", "timeout_s": 60, **options}
         settings = Settings(data_directory=tmp_path, cache=tmp_path)
         return KINDS["generate"]("far", "generate", url or f"http://127.0.0.1:{server.port}/v1", options, settings)
 
@@ -68,7 +69,7 @@ async def fails(awaitable) -> HostError:
 
 async def ready(generator, server):
     """The generator once it has been asked, so that a script begins with the next request."""
-    await generator.ready()
+    await given(generator.ready)
     server.bodies.clear()
     return generator
 
@@ -99,11 +100,10 @@ async def test_a_server_whose_list_of_models_fails_is_asked_all_the_same(remote,
 
 async def test_a_piece_comes_when_it_is_there_and_not_at_the_end(remote, server):
     generator = await ready(remote(), server)
-    server.script = [stream(delta("first"), b"")]  # and silence
-    server.hold = 2
+    server.script = [stream(delta("first"), b"")]  # and silence, longer than the time-out
+    server.hold = 600
     async with aclosing(generator.stream(GenerationRequest(ASK))) as found:
-        started = time.monotonic()
-        assert (await anext(found)).text == "first" and time.monotonic() - started < 1
+        assert (await anext(found)).text == "first"
 
 
 async def test_an_answer_in_one_piece_without_a_stream_is_taken_too(remote, server):
@@ -123,11 +123,10 @@ async def test_a_busy_server_is_asked_again_when_it_says(remote, server):
 
 
 async def test_a_server_that_stays_busy_is_an_error_within_the_time(remote, server):
-    generator = await ready(remote(timeout_s=2), server)
-    server.always = reply({"error": "slow down"}, 429, "Retry-After: 60\r\n")
-    started = time.monotonic()
-    assert (await fails(complete(generator, asking()))).code == errors.HOST_BUSY
-    assert time.monotonic() - started < 2.5
+    generator = await ready(remote(timeout_s=600), server)
+    server.always = reply({"error": "slow down"}, 429, "Retry-After: 6000\r\n")
+    async with asyncio.timeout(60):
+        assert (await fails(complete(generator, asking()))).code == errors.HOST_BUSY
 
 
 async def test_a_spent_budget_is_no_reason_to_try_again(remote, server):
@@ -138,29 +137,28 @@ async def test_a_spent_budget_is_no_reason_to_try_again(remote, server):
 
 
 async def test_nobody_listening_is_an_error_within_the_time(remote):
-    started = time.monotonic()
-    error = await fails(complete(remote("http://127.0.0.1:9/v1", timeout_s=2), asking()))
-    assert error.code == errors.HOST_DOWN and time.monotonic() - started < 3
+    async with asyncio.timeout(60):
+        error = await fails(complete(remote("http://127.0.0.1:9/v1", timeout_s=600), asking()))
+    assert error.code == errors.HOST_DOWN
 
 
 @pytest.mark.parametrize("whole", [True, False])
 async def test_a_server_that_says_nothing_is_given_up_in_time(remote, server, whole):
     generator = await ready(remote(timeout_s=1), server)
-    server.always = 30
-    started = time.monotonic()
-    error = await fails(complete(generator, asking(whole=whole)))
-    assert error.code == errors.HOST_DOWN and time.monotonic() - started < 2
-    assert generator.running == 0
+    server.always = 600
+    async with asyncio.timeout(60):
+        error = await fails(complete(generator, asking(whole=whole)))
+    assert error.code == errors.HOST_DOWN and generator.running == 0
 
 
 @pytest.mark.parametrize("whole", [True, False])
 async def test_a_server_that_falls_silent_in_the_middle_is_given_up_in_time(remote, server, whole):
     generator = await ready(remote(timeout_s=1), server)
     server.script = [stream(delta("half an answer"))]
-    server.hold = 30
-    started = time.monotonic()
-    error = await fails(complete(generator, asking(whole=whole)))
-    assert error.code == errors.HOST_DOWN and "within 1 s" in error.message and time.monotonic() - started < 2
+    server.hold = 600
+    async with asyncio.timeout(60):
+        error = await fails(complete(generator, asking(whole=whole)))
+    assert error.code == errors.HOST_DOWN and "within 1 s" in error.message
 
 
 async def test_half_an_answer_is_asked_for_anew_where_nobody_has_seen_it(remote, server):
@@ -270,29 +268,34 @@ async def test_no_more_requests_are_under_way_than_the_option_says(remote, serve
 async def test_who_waits_for_a_place_in_vain_is_told_busy(remote, server):
     generator = await ready(remote(concurrency=1, timeout_s=1), server)
     server.always = stream(delta("a"))
-    server.hold = 30
+    server.hold = 600
     first = asyncio.create_task(complete(generator, asking(whole=False)))
-    await asyncio.sleep(0.3)
+    await until(lambda: generator.running)
     error = await fails(complete(generator, asking()))
     assert error.code in (errors.HOST_BUSY, errors.HOST_DOWN)
     assert (await fails(first)).code == errors.HOST_DOWN
 
 
 async def test_a_cancel_frees_the_place_and_closes_the_connection(remote, server):
-    generator = await ready(remote(concurrency=1), server)
+    generator = await ready(remote(concurrency=1, timeout_s=600), server)
     server.script = [stream(delta("a"))]
-    server.hold = 30
-    task = asyncio.create_task(complete(generator, GenerationRequest(ASK)))
-    while not generator.running:
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.1)
+    server.hold = 600
+    begun = asyncio.Event()
+
+    async def read() -> None:
+        async with aclosing(generator.stream(GenerationRequest(ASK))) as found:
+            async for _ in found:
+                begun.set()
+
+    task = asyncio.create_task(read())
+    async with asyncio.timeout(60):
+        await begun.wait()
+    assert generator.running == 1
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert generator.running == 0
-    async with asyncio.timeout(2):
-        while not server.aborted:
-            await asyncio.sleep(0.01)
+    await until(lambda: server.aborted)  # long before server or time-out would have ended it
     assert (await complete(generator, asking())).text == "VACUUM does."
 
 
@@ -400,18 +403,17 @@ async def test_a_success_with_an_error_inside_is_an_error(remote, server, told):
 async def test_a_stream_that_never_ends_is_given_up_in_time(remote, server, what):
     generator = await ready(remote(timeout_s=1), server)
     server.always, server.endless = stream(), delta("x") if what is None else chunk(what)
-    started = time.monotonic()
-    assert (await fails(complete(generator, asking()))).code == errors.HOST_DOWN
-    assert time.monotonic() - started < 3 and generator.running == 0
+    async with asyncio.timeout(60):
+        assert (await fails(complete(generator, asking()))).code == errors.HOST_DOWN
+    assert generator.running == 0
 
 
 async def test_a_body_without_an_end_is_cut_off(remote, server, monkeypatch):
     monkeypatch.setattr("pglore_host.remote.server.ANSWER_BYTES", 100_000)
-    generator = await ready(remote(timeout_s=3), server)
+    generator = await ready(remote(timeout_s=600), server)
     server.always, server.endless = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[", b"1," * 5000
-    started = time.monotonic()
-    assert (await fails(complete(generator, asking()))).code == errors.MODEL_NOT_LOADED
-    assert time.monotonic() - started < 3
+    async with asyncio.timeout(60):
+        assert (await fails(complete(generator, asking()))).code == errors.MODEL_NOT_LOADED
 
 
 async def test_a_flood_is_cut_off(remote, server, monkeypatch):

@@ -39,7 +39,7 @@ def test_pieces_come_one_by_one_and_a_closed_iterator_stops_the_model(lore, page
     pieces = list(pages.ask_stream("What reclaims storage?", model=writer, answer_tokens=12))
     assert len(pieces) > 1 and [piece.sources for piece in pieces[:-1]] == [None] * (len(pieces) - 1)
     assert pieces[-1].usage["template"] == "default@0" and pieces[-1].finish_reason in ("stop", "length")
-    with closing(pages.ask_stream("What reclaims storage?", model=writer, answer_tokens=2000)) as stream:
+    with closing(pages.ask_stream("What reclaims storage?", model=writer, answer_tokens=100000)) as stream:
         assert next(iter(stream)).answer
     idle()
     assert lore.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE

@@ -254,7 +254,7 @@ def test_writers_wait_for_the_new_keyword_index_and_use_it(db, manual, keyword, 
         while db.execute(deadline).fetchone()[0] < 2:
             pass
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert outcomes == {"add": [("added",)], "search": [("cats",)]}
     assert found(db, "quokkas smile")[0][0] == "new"
 
@@ -280,7 +280,7 @@ def test_a_search_that_waits_for_another_name_is_told_of_it_and_finds_who_has_th
         while db.execute(waiting).fetchone()[0] < 2:
             pass
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert outcomes == {"manual": [("new",)], "next": "LO203"}
 
 

@@ -1,7 +1,6 @@
 """Budgets: of a role and of a statement, tokens and seconds; nobody escapes by another name, a rollback or a crash."""
 
 import threading
-import time
 
 import psycopg
 import pytest
@@ -80,10 +79,8 @@ def test_a_statement_has_a_budget_of_its_own(db, spender, fails):
 def test_a_text_that_is_being_written_ends_where_the_budget_does(db, spender, writer, fails, idle):
     name = spender.info.user
     db.execute("SELECT lore.set_budget(%s, tokens => 60)", [name])
-    generate = "lore.generate('abc', model => 'writer', max_tokens => 2000)"
-    started = time.monotonic()
+    generate = "lore.generate('abc', model => 'writer', max_tokens => 100000)"
     assert fails(f"SELECT {generate}", on=spender) == "LO304"
-    assert time.monotonic() - started < 10
     assert 60 <= spent(db, name) <= 70
     assert fails("SELECT text FROM lore.generate_stream('abc', model => 'writer')", on=spender) == "LO304"
     assert fails("SELECT lore.generate('{a,b}'::text[], model => 'writer')", on=spender) == "LO304"
@@ -91,7 +88,7 @@ def test_a_text_that_is_being_written_ends_where_the_budget_does(db, spender, wr
 
 def test_a_budget_of_seconds_ends_what_takes_longer(db, spender, writer, fails):
     db.execute("SELECT lore.set_budget(%s, per_statement_seconds => 0.5)", [spender.info.user])
-    given = "'abc', model => 'writer', max_tokens => 3000"
+    given = "'abc', model => 'writer', max_tokens => 100000"
     assert fails(f"SELECT lore.generate({given})", on=spender) == "LO304"
     assert fails(f"SELECT text FROM lore.generate_stream({given})", on=spender) == "LO304"
     outcomes = db.execute("SELECT outcome FROM lore.calls WHERE role = %s", [spender.info.user]).fetchall()

@@ -26,7 +26,7 @@ def explain(db, query="reclaim storage", options="", collection="manual"):
         (", mode => 'keyword'", ["plan", "keyword", "fusion", "documents", "total"]),
         (", rerank => 'default'", RERANKED),
         (", rerank => 'default', mode => 'vector'", [*BY_VECTOR[:-2], "fusion", "rerank", *BY_VECTOR[-2:]]),
-        (", filter => '{\"n\": {\"$lt\": 3}}'", [*HYBRID[:2], "filter", *HYBRID[2:]]),
+        (', filter => \'{"n": {"$lt": 3}}\'', [*HYBRID[:2], "filter", *HYBRID[2:]]),
     ],
 )
 def test_each_stage_of_a_search_is_a_row_in_the_order_of_the_search(db, manual, options, stages):
@@ -65,8 +65,8 @@ def test_the_stages_take_all_of_the_time_and_are_as_slow_as_the_search(db, manua
             db.execute(f"SELECT * FROM lore.search('manual', 'reclaim storage'{options})")
             times.append((time.perf_counter() - started_s) * 1000)
         # The best of several, since other work on the machine only ever adds.
-        assert min(gaps) < 0.05
-        assert min(times) / 2 - 5 < min(totals) < min(times) * 2 + 5
+        assert min(gaps) < 0.1
+        assert min(times) / 3 - 20 < min(totals) < min(times) * 3 + 20
 
 
 def test_the_time_of_a_slow_stage_is_its_own(db, manual):
@@ -75,10 +75,10 @@ def test_the_time_of_a_slow_stage_is_its_own(db, manual):
     db.execute("""CREATE FUNCTION lore.keyword_scores(collection text, query text, k integer = 100, filter jsonb = NULL)
         RETURNS TABLE (chunk_id bigint, score double precision) LANGUAGE plpgsql AS $$
         BEGIN PERFORM pg_sleep(0.2); RETURN QUERY SELECT * FROM lore.quick_keyword_scores($1, $2, $3, $4); END $$""")
-    rows = explain(db)
-    assert 200 <= rows["keyword"].ms < 400
-    assert rows["fusion"].ms < 100 and rows["vector"].ms < 100 and rows["documents"].ms < 100
-    assert rows["total"].ms >= 200
+    runs = [explain(db) for _ in range(3)]  # the best of several, since other work on the machine only ever adds
+    least = {stage: min(rows[stage].ms for rows in runs) for stage in runs[0]}
+    assert least["keyword"] >= 200 and least["total"] >= 200
+    assert max(least["fusion"], least["vector"], least["documents"]) < 200
 
 
 def test_the_keyword_index_is_named_where_it_was_scanned(db, manual, keyword):

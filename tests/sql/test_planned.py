@@ -73,4 +73,3 @@ def test_a_statement_planted_under_a_name_is_run_for_nobody_else(db, manual, rol
 
 def test_what_the_statement_raises_is_raised_with_its_code_and_hint(db, manual, fails):
     assert [fails("SELECT lore.search('manual', 'backup', rerank => 'absent')") for _ in range(2)] == ["LO201"] * 2
-

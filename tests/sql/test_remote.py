@@ -25,9 +25,9 @@ class Server:
     def __init__(self, process: subprocess.Popen) -> None:
         self.process, self.url = process, f"http://127.0.0.1:{process.stdout.readline().strip()}"
 
-    def aborted(self) -> int:
-        """How many requests their client has given up."""
-        asked = urllib.request.Request(self.url + "/aborted", headers={"Authorization": f"Bearer {KEY}"})
+    def count(self, what: str) -> int:
+        """How many requests with a slow text have come ("slow"), or were given up by their client ("aborted")."""
+        asked = urllib.request.Request(f"{self.url}/{what}", headers={"Authorization": f"Bearer {KEY}"})
         with urllib.request.urlopen(asked) as reply:
             return json.load(reply)
 
@@ -41,7 +41,7 @@ def minilm():
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     yield Server(process)
     process.stdin.close()
-    process.wait(20)
+    process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def add(db, key_file):
     added = []
 
     def add(alias, task, url, **options):
-        options = {"key_file": key_file, "timeout_s": 10, **options}
+        options = {"key_file": key_file, "timeout_s": 600, **options}
         db.execute("SELECT lore.add_model(%s, %s, %s, %s)", [alias, task, url, json.dumps(options)])
         added.append(alias)
 
@@ -75,6 +75,14 @@ def far(add, minilm):
     """An embedder on the server, in the OpenAI protocol."""
     add("far", "embed", minilm.url + "/v1", protocol="openai", name="m")
     return "far"
+
+
+def until(condition):
+    """Wait for what is about to be."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def one(db, statement, *parameters):
@@ -127,21 +135,22 @@ def test_a_collection_may_have_a_remote_embedder(db, far):
     assert one(db, "SELECT count(*) FROM lore.doctor() AS d WHERE d::text LIKE '%%fingerprint%%'") == 0
 
 
-def test_a_cancel_ends_a_remote_call_at_once_and_aborts_its_requests(db, far, minilm, connect):
+def test_a_cancel_ends_a_remote_call_at_once_and_aborts_its_requests(db, far, minilm, connect, idle):
     db.execute("SELECT lore.embed('a', model => 'far')")
-    before = minilm.aborted()
+    before, moments = minilm.count("aborted"), random.Random(7)
     other, took = connect(), []
     for round in range(20):
         statement = (
             "SELECT lore.embed('answer slowly', model => 'far')",
             "SELECT lore.embed(array_fill('answer slowly'::text, ARRAY[100]), model => 'far')",
         )[round % 2]
-        at = []
+        at, come = [], minilm.count("slow")
 
-        def cancel(at=at):
-            time.sleep(random.uniform(0.1, 0.4))
+        def cancel(at=at, come=come):
+            until(lambda: minilm.count("slow") > come)
+            time.sleep(moments.uniform(0, 0.3))
             at.append(time.monotonic())
-            other.cancel()
+            other.cancel_safe()
 
         thread = threading.Thread(target=cancel)
         thread.start()
@@ -149,46 +158,43 @@ def test_a_cancel_ends_a_remote_call_at_once_and_aborts_its_requests(db, far, mi
             other.execute(statement)
         took.append(time.monotonic() - at[0])
         thread.join()
-    assert statistics.median(took) < 0.2 and max(took) < 1
-    deadline = time.monotonic() + 2
-    while minilm.aborted() < before + 20:  # at least one of each call
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert statistics.median(took) < 5  # of ten minutes
+    until(lambda: minilm.count("aborted") >= before + 20)  # at least one of each call
     assert one(db, "SELECT lore.embed('a', model => 'far') IS NOT NULL")
-    status = db.execute("SELECT active, queued FROM lore.host_status()").fetchone()
-    assert status == (0, 0)
+    idle()
 
 
 def test_a_statement_timeout_ends_a_remote_call(db, far, connect):
     other = connect()
     other.execute("SET statement_timeout = '500ms'")
-    started = time.monotonic()
-    with pytest.raises(psycopg.errors.QueryCanceled):
+    with pytest.raises(psycopg.errors.QueryCanceled):  # its server and its own time-out take ten minutes
         other.execute("SELECT lore.embed(%s, model => 'far')", [SLOW])
-    assert time.monotonic() - started < 2
 
 
-def test_a_slow_remote_call_does_not_hold_up_a_model_that_runs_here(db, far, connect):
+def test_a_slow_remote_call_does_not_hold_up_a_model_that_runs_here(db, far, minilm, connect):
     db.execute("SELECT lore.embed('a'), lore.embed('a', model => 'far')")
-    other = connect()
+    other, come = connect(), minilm.count("slow")
 
     def slow():
         with pytest.raises(psycopg.errors.QueryCanceled):
-            other.execute("SET statement_timeout = '2s'; SELECT lore.embed('answer slowly', model => 'far')")
+            other.execute("SELECT lore.embed('answer slowly', model => 'far')")
 
     thread = threading.Thread(target=slow)
     thread.start()
-    time.sleep(0.3)
-    started = time.monotonic()
-    db.execute("SELECT lore.embed('b')")
-    assert time.monotonic() - started < 1
-    thread.join()
+    until(lambda: minilm.count("slow") > come)
+    try:
+        db.execute("SET statement_timeout = '60s'")
+        db.execute("SELECT lore.embed('b')")
+        assert minilm.count("slow") - minilm.count("aborted") > 0  # the other is still at it
+    finally:
+        other.cancel_safe()
+        thread.join()
 
 
 def test_what_the_server_refuses_is_an_error_of_the_list(db, add, minilm, fails, key_file):
     add("tei", "embed", minilm.url, protocol="tei")
     assert fails("SELECT lore.embed(repeat('a long story ', 500), model => 'tei')") == "LO102"
-    add("nowhere", "embed", "http://127.0.0.1:9/v1", protocol="openai", timeout_s=1)
+    add("nowhere", "embed", "http://127.0.0.1:9/v1", protocol="openai")
     assert fails("SELECT lore.embed('a', model => 'nowhere')") == "LO301"
     add("lost", "embed", minilm.url + "/v2", protocol="openai")
     assert fails("SELECT lore.embed('a', model => 'lost')") == "LO204"
@@ -227,7 +233,7 @@ def test_neither_list_nor_log_of_the_host_holds_key_or_texts(db, far, fails, dat
 
 
 def test_an_error_names_the_alias_and_not_where_the_server_is(db, add):
-    add("nowhere", "embed", "http://127.0.0.1:9/secret/v1", protocol="openai", timeout_s=1)
+    add("nowhere", "embed", "http://127.0.0.1:9/secret/v1", protocol="openai")
     with pytest.raises(psycopg.Error) as caught:
         db.execute("SELECT lore.embed('a', model => 'nowhere')")
     said = str(caught.value)

@@ -1,8 +1,6 @@
 """Streams: rows as tokens come, through a cursor; an abandoned one is a cancelled one."""
 
 import statistics
-import threading
-import time
 
 import psycopg
 import pytest
@@ -17,15 +15,14 @@ def active(db):
 
 
 def test_a_cursor_sees_the_first_piece_long_before_the_last(db, writer):
-    one(db, "SELECT lore.generate('hello', model => 'writer', max_tokens => 1)")
+    with db.transaction():
+        db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
+        assert db.execute("FETCH 1 FROM pieces").fetchone()[0]
+        assert active(db) == 1  # the rest is still being written
     with db.transaction():
         db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(200))
-        started = time.monotonic()
         first = db.execute("FETCH 1 FROM pieces").fetchone()
-        first_s = time.monotonic() - started
         rest = db.execute("FETCH ALL FROM pieces").fetchall()
-        whole_s = time.monotonic() - started
-    assert first[0] and first_s < whole_s / 2
     assert "".join([first[0], *(text for (text,) in rest)]) == one(
         db, "SELECT lore.generate('hello', model => 'writer', max_tokens => 200)"
     )
@@ -45,16 +42,19 @@ def test_the_last_row_alone_tells_of_the_whole(db, writer):
 def test_the_session_goes_on_between_two_rows(db, writer):
     with db.transaction():
         db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(300))
-        db.execute("FETCH 1 FROM pieces")
+        rows = db.execute("FETCH 1 FROM pieces").fetchall()
         assert one(db, "SELECT vector_dims(lore.embed('a text'))") == 384
         assert one(db, "SELECT lore.generate('b', model => 'writer', max_tokens => 2)") is not None
-        assert db.execute("FETCH 1 FROM pieces").fetchone()
+        rows += db.execute("FETCH ALL FROM pieces").fetchall()
+    assert "".join(text for (text,) in rows) == one(
+        db, "SELECT lore.generate('hello', model => 'writer', max_tokens => 300)"
+    )
 
 
 @pytest.mark.parametrize("end", ["CLOSE pieces", "ROLLBACK", "COMMIT"])
 def test_a_closed_cursor_cancels_the_request(db, writer, end, idle):
     db.execute("BEGIN")
-    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(3000))
+    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
     db.execute("FETCH 2 FROM pieces")
     assert active(db) == 1
     db.execute(end)
@@ -65,13 +65,13 @@ def test_a_closed_cursor_cancels_the_request(db, writer, end, idle):
 
 
 def test_a_limit_cancels_the_request(db, writer, idle):
-    assert len(db.execute(STREAM.format(3000) + " LIMIT 3").fetchall()) == 3
+    assert len(db.execute(STREAM.format(100000) + " LIMIT 3").fetchall()) == 3
     idle()
 
 
 def test_an_error_in_the_middle_of_a_transaction_cancels_the_request(db, writer, idle):
     db.execute("BEGIN")
-    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(3000))
+    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
     db.execute("FETCH 1 FROM pieces")
     with pytest.raises(psycopg.errors.DivisionByZero):
         db.execute("SELECT 1 / 0")
@@ -82,29 +82,16 @@ def test_an_error_in_the_middle_of_a_transaction_cancels_the_request(db, writer,
 def test_a_client_that_goes_away_cancels_the_request(db, writer, connect, idle):
     other = connect()
     other.execute("BEGIN")
-    other.execute("DECLARE pieces CURSOR FOR " + STREAM.format(3000))
+    other.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
     other.execute("FETCH 1 FROM pieces")
     other.close()
     idle()
 
 
-def test_a_cancel_in_mid_stream_is_heard_at_once(db, writer, connect, idle):
-    other, took = connect(), []
-    for round in range(10):
-        at = []
-
-        def cancel(at=at, after=0.05 + 0.03 * round):
-            time.sleep(after)
-            at.append(time.monotonic())
-            other.cancel()
-
-        thread = threading.Thread(target=cancel)
-        thread.start()
-        with pytest.raises(psycopg.errors.QueryCanceled):
-            other.execute(STREAM.format(3000))
-        took.append(time.monotonic() - at[0])
-        thread.join()
-    assert statistics.median(took) < 0.2  # 60 ms on a machine that does nothing else
+def test_a_cancel_in_mid_stream_is_heard_at_once(writer, connect, cancel, idle):
+    other = connect()
+    took = [cancel(other, STREAM.format(100000), after_s=0.03 * round) for round in range(10)]
+    assert statistics.median(took) < 5  # of minutes; bench/cancel.py measures it
     idle()
 
 
@@ -133,7 +120,7 @@ def test_a_host_that_dies_in_mid_stream_is_an_error_and_before_it_none(db, write
     host.kill()
     assert db.execute(STREAM.format(3)).fetchall()
     db.execute("BEGIN")
-    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(3000))
+    db.execute("DECLARE pieces CURSOR FOR " + STREAM.format(100000))
     db.execute("FETCH 1 FROM pieces")
     host.kill()
     assert fails("FETCH ALL FROM pieces") == "LO301"
