@@ -37,7 +37,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- Up to some 10 million numbers exact search is quicker than any index (measured). Bits are a fair sketch from 384 dimensions on.
-    SELECT CASE WHEN rows * dimensions <= 10000000 THEN 'exact'
+    SELECT CASE WHEN rows * dimensions <= 10000000 OR dimensions = 1 THEN 'exact'
                 WHEN dimensions <= 4000 AND (SELECT b.index_bytes FROM lore._index_bytes('hnsw', rows, dimensions, '{}') AS b) <= memory / 2 THEN 'hnsw'
                 WHEN dimensions >= 384 OR NOT diskann THEN 'hnsw_bit'
                 ELSE 'diskann' END

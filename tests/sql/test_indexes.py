@@ -171,6 +171,14 @@ def test_statements_build_beside_others_and_replace_the_old_index(db, connect):
     assert db.execute("SELECT 1 FROM pg_indexes WHERE indexname LIKE 'vector_1_%'").fetchall() == []
 
 
+@pytest.mark.parametrize("kind", ["hnsw", "hnsw_bit", "ivfflat", "vchordrq"])
+def test_numbers_that_are_no_vectors_have_no_index(db, fails, kind):
+    db.execute("SELECT lore.create_collection('numbers')")
+    db.execute("UPDATE lore_data.collections SET dimensions = 1")
+    assert fails("SELECT * FROM lore.build_index('numbers', %s)", [kind]) in ("LO103", "LO206")
+    assert db.execute("SELECT index_kind FROM lore.build_index('numbers', 'auto')").fetchone() == ("exact",)
+
+
 def test_what_cannot_be_built_is_refused(db, fails):
     db.execute("SELECT lore.create_collection('empty')")
     refused = {
