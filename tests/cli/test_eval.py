@@ -99,7 +99,7 @@ def test_the_layout_without_a_folder_of_judgements_is_read(pglore, beir):
 
 
 def test_a_title_is_a_text_and_a_byte_order_mark_is_none(pglore, beir):
-    rows = [{"_id": "vacuum", "title": "VACUUM reclaims storage", "text": ""}, {"_id": "none", "title": None, "text": ""}]
+    rows = [{"_id": "vacuum", "title": "VACUUM reclaims storage", "text": ""}, {"_id": "none", "text": ""}]
     for name, text in [("corpus.jsonl", jsonl(rows)), ("queries.jsonl", (beir / "queries.jsonl").read_text())]:
         (beir / name).write_text("\ufeff" + text.replace("\n", "\r\n"), newline="")
     (beir / "qrels" / "test.tsv").write_text("\ufeff" + QRELS.replace("\n", "\r\n"), newline="")
