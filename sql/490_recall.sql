@@ -115,7 +115,7 @@ DECLARE
     passing text := CASE WHEN path IS NOT NULL THEN 'd.metadata @@ $3' END;
     probes  lore._probe[];
 BEGIN
-    PERFORM lore._require_sample($2, $3);
+    PERFORM lore._require_sample($2, $3, $5);
     PERFORM lore._require_vector(c, q) FROM unnest($5) AS q;
     c := lore._planned(c, $4, path, $2);
     c.sought := format(c.sought, quote_literal($4) || '::jsonb');

@@ -184,12 +184,14 @@ def test_what_cannot_be_built_is_refused(db, fails):
     refused = {
         "'empty', 'magic'": "LO103", "'empty', 'ivfflat'": "LO103", "'absent'": "LO203", "'empty', 'vchordrq'": "LO206",
         "'empty', 'hnsw', '{\"m\": 1}'": "LO103", "'empty', 'hnsw', '[]'": "LO103",
-        "'empty', 'hnsw', '{\"lists\": 5}'": "LO103",
+        "'empty', 'hnsw', '{\"lists\": 5}'": "LO103", "'empty', 'hnsw', '{\"ef_construction\": 20}'": "LO103",
         "'empty', 'hnsw', '{\"m\": \"16) ; DROP TABLE x\"}'": "LO103",
         "'empty', 'hnsw', '{\"x = 1); --\": 1}'": "LO103",
     }  # fmt: skip
     for function in ("build_index", "index_sql"):
         assert {call: fails(f"SELECT * FROM lore.{function}({call})") for call in refused} == refused
+    for rows in (-1, 10**11, 2**63 - 1):
+        assert fails("SELECT * FROM lore.index_estimate('empty', rows => %s::bigint)", [rows]) == "LO103"
     assert fails("SELECT lore.create_collection('c', index_kind => 'magic')") == "LO103"
     assert fails("SELECT lore.create_collection('c', metric => 'hamming')") == "LO103"
 

@@ -179,6 +179,11 @@ def test_another_way_to_match_is_refused(db, manual, fails):
         assert fails("SELECT * FROM lore.keyword_scores('manual', 'text', match => %s)", [match]) == "LO103"
 
 
+def test_a_number_of_rows_that_cannot_be_is_refused(db, manual, fails):
+    for k in (None, -1):
+        assert fails("SELECT * FROM lore.keyword_scores('manual', 'text', %s)", [k]) == "LO103"
+
+
 def test_another_language_has_its_own_stems(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'german')", [keyword])
     db.execute("SELECT lore.add('manual', 'a', 'Die Häuser stehen am Wasser.'), lore.add('manual', 'b', 'Das Wasser.')")

@@ -99,6 +99,8 @@ def test_what_cannot_be_measured_is_refused(db, fails):
     refused = {
         "recall('points', k => 0)": "LO103", "recall('points', sample => 0)": "LO103", "recall('absent')": "LO203",
         "recall('points', filter => '[]')": "LO104", "recall('points', queries => '{\"[1,2]\"}')": "LO205",
+        "recall('points', queries => '{}')": "LO103", "recall('points', queries => '{NULL}')": "LO103",
+        "tune('points', queries => '{}')": "LO103",
         "tune('points')": "LO103", "tune('points', 1.5)": "LO103", "tune('points', NULL)": "LO103",
     }  # fmt: skip
     assert {call: fails(f"SELECT * FROM lore.{call}") for call in refused} == refused
