@@ -35,6 +35,7 @@ DECLARE
     words bigint;
     state record;
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('lore vocabulary'), c.id::integer);  -- two at once would make the same table
     EXECUTE format('SELECT count(*) AS rows, coalesce(max(id), 0) AS last FROM %s', c.chunks) INTO state;
     EXECUTE format('DROP TABLE IF EXISTS %s', own);
     EXECUTE format('CREATE TABLE %s (word text COLLATE "C" PRIMARY KEY, chunks integer NOT NULL)', own);

@@ -125,6 +125,8 @@ BEGIN
                 'Above fields stand $and, $or and $not; other operators belong to a field: {"year": {"$gte": 2020}}.');
         ELSIF '' = ANY (string_to_array(part.key, '.')) OR part.key = '' THEN
             PERFORM lore._filter_error(format('"%s" is not the name of a field', left(part.key, 60)), 'A field inside a field is written "author.name".');
+        ELSIF length(part.key) > 1000 OR part.key LIKE repeat('%.', 20) || '%' THEN  -- it stands in the path once for each value
+            PERFORM lore._filter_error(format('the field "%s..." is longer than 1,000 characters or more than 20 levels deep', left(part.key, 60)));
         ELSE
             parts := parts || lore._filter_field('$' || (SELECT string_agg('.' || to_json(n.name)::text, '' ORDER BY n.ordinal)
                 FROM unnest(string_to_array(part.key, '.')) WITH ORDINALITY AS n(name, ordinal)), part.value, negated);

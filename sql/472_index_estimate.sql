@@ -37,7 +37,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- Up to some 10 million numbers exact search is quicker than any index (measured). Bits are a fair sketch from 384 dimensions on.
-    SELECT CASE WHEN rows * dimensions <= 10000000 THEN 'exact'
+    SELECT CASE WHEN rows * dimensions <= 10000000 OR dimensions = 1 THEN 'exact'
                 WHEN dimensions <= 4000 AND (SELECT b.index_bytes FROM lore._index_bytes('hnsw', rows, dimensions, '{}') AS b) <= memory / 2 THEN 'hnsw'
                 WHEN dimensions >= 384 OR NOT diskann THEN 'hnsw_bit'
                 ELSE 'diskann' END
@@ -81,11 +81,14 @@ DECLARE
     c      lore._collection := lore._open($1);
     size   bigint := coalesce($3, lore._chunk_count(c));
     memory bigint := lore._memory();
-    auto   text := lore._choose_kind(size, c.dimensions, memory, lore._schema_of('vectorscale') IS NOT NULL);
+    auto   text;
 BEGIN
     IF $2 IS NOT NULL AND $2 NOT IN ('exact', 'auto', 'hnsw', 'hnsw_bit', 'ivfflat', 'diskann', 'vchordrq') THEN
         PERFORM lore._raise('LO103', format('"%s" is no kind of index', left($2, 60)), 'Kinds: auto, exact, hnsw, hnsw_bit, ivfflat, diskann, vchordrq.');
+    ELSIF $3 NOT BETWEEN 0 AND 10000000000 THEN
+        PERFORM lore._raise('LO103', format('rows is %s', $3), 'rows is 0 to 10,000,000,000.');
     END IF;
+    auto := lore._choose_kind(size, c.dimensions, memory, lore._schema_of('vectorscale') IS NOT NULL);
     RETURN QUERY
         SELECT n.kind, size, b.index_bytes, b.build_bytes, n.kind = auto,
                CASE WHEN k.max_dimensions < c.dimensions THEN format('takes at most %s dimensions', k.max_dimensions)
@@ -99,7 +102,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.index_estimate(text, text, bigint) IS
-    'What each kind of vector index would take, before it is built: bytes on disk, and bytes of memory (maintenance_work_mem) for a quick build; chosen is the kind that auto stands for. Raises LO103 unknown kind, LO203 unknown collection.';
+    'What each kind of vector index would take, before it is built: bytes on disk, and bytes of memory (maintenance_work_mem) for a quick build; chosen is the kind that auto stands for. Raises LO103 unknown kind or rows out of range, LO203 unknown collection.';
 
 REVOKE ALL ON FUNCTION lore._index_bytes(text, bigint, integer, jsonb), lore._choose_kind(bigint, integer, bigint, boolean), lore._memory(),
     lore._chunk_count(lore._collection), lore.index_estimate(text, text, bigint) FROM PUBLIC;

@@ -40,7 +40,9 @@ BEGIN
         given := jsonb_build_object('m', 12, 'ef_construction', greatest(CASE kind WHEN 'hnsw' THEN 160 ELSE 100 END, 2 * (options ->> 'm')::integer));
     END IF;
     given := given || options;
-    IF kind = 'vchordrq' THEN  -- its options are one text, in TOML
+    IF (given ->> 'ef_construction')::integer < 2 * (given ->> 'm')::integer THEN
+        PERFORM lore._raise('LO103', format('ef_construction is %s, less than twice m', given ->> 'ef_construction'), 'Leave it out, or make it at least twice m.');
+    ELSIF kind = 'vchordrq' THEN  -- its options are one text, in TOML
         RETURN format(' WITH (options = %L)', format(E'residual_quantization = %s\n[build.internal]\nlists = [%s]\n', CASE WHEN rows > 1000000 THEN 'true' ELSE 'false' END, given ->> 'lists'));
     END IF;
     RETURN coalesce((SELECT ' WITH (' || string_agg(format('%I = %s', g.key, g.value), ', ' ORDER BY g.key) || ')' FROM jsonb_each(given) AS g), '');

@@ -15,6 +15,8 @@ BEGIN
         RETURN;
     ELSIF k.kind IS NULL THEN
         PERFORM lore._raise('LO103', format('"%s" is no kind of index', left(kind, 60)), 'Kinds: auto, exact, hnsw, hnsw_bit, ivfflat, diskann, vchordrq.');
+    ELSIF (collection).dimensions = 1 THEN
+        PERFORM lore._raise('LO103', format('the vectors of collection "%s" have one dimension, which no index is made for', (collection).name), 'Leave it exact.');
     ELSIF (collection).dimensions > k.max_dimensions THEN
         PERFORM lore._raise('LO103', format('%s takes at most %s dimensions, and the vectors of collection "%s" have %s', kind, k.max_dimensions,
             (collection).name, (collection).dimensions), 'hnsw_bit, diskann and exact take up to 16,000.');

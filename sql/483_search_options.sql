@@ -33,7 +33,7 @@ BEGIN
     IF w.k IS NULL OR w.k NOT BETWEEN 1 AND 1000 THEN
         PERFORM lore._raise('LO103', format('k is %s', coalesce(w.k::text, 'NULL')), 'k is 1 to 1000.');
     ELSIF w.mode IS NULL OR w.mode NOT IN ('hybrid', 'vector', 'keyword') THEN
-        PERFORM lore._raise('LO103', format('mode is "%s"', left(w.mode, 60)), 'mode is hybrid, vector or keyword.');
+        PERFORM lore._raise('LO103', format('mode is "%s"', coalesce(left(w.mode, 60), 'NULL')), 'mode is hybrid, vector or keyword.');
     ELSIF w.candidates NOT BETWEEN 1 AND 10000 THEN
         PERFORM lore._raise('LO103', format('candidates is %s', w.candidates), 'candidates is 1 to 10,000.');
     ELSIF w.per_document < 1 THEN
@@ -81,9 +81,30 @@ $$;
 
 COMMENT ON FUNCTION lore._require_vector(lore._collection, vector) IS 'Raises LO205 for a vector of another size than the collection''s.';
 
+CREATE FUNCTION lore._require_sample(
+    k       integer,
+    sample  integer,
+    queries vector[]                        -- NULL: the collection's own chunks
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF k IS NULL OR k NOT BETWEEN 1 AND 1000 THEN
+        PERFORM lore._raise('LO103', format('k is %s', coalesce(k::text, 'NULL')), 'k is 1 to 1000.');
+    ELSIF sample IS NULL OR sample NOT BETWEEN 1 AND 10000 THEN
+        PERFORM lore._raise('LO103', format('sample is %s', coalesce(sample::text, 'NULL')), 'sample is 1 to 10,000 queries.');
+    ELSIF cardinality(queries) = 0 OR EXISTS (SELECT FROM unnest(queries) AS q WHERE q IS NULL) THEN
+        PERFORM lore._raise('LO103', 'queries is empty, or one of them is NULL', 'Pass vectors of queries, or leave them out for chunks of the collection.');
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_sample(integer, integer, vector[]) IS 'Raises LO103 argument out of range.';
+
 REVOKE ALL ON TYPE lore._search_options FROM PUBLIC;
 REVOKE ALL ON FUNCTION lore._require_search(text, lore._search_options),
-    lore._require_vector(lore._collection, vector) FROM PUBLIC;
+    lore._require_vector(lore._collection, vector), lore._require_sample(integer, integer, vector[]) FROM PUBLIC;
 GRANT USAGE ON TYPE lore._search_options TO lore_reader;
 GRANT EXECUTE ON FUNCTION lore._require_search(text, lore._search_options),
-    lore._require_vector(lore._collection, vector) TO lore_reader;
+    lore._require_vector(lore._collection, vector), lore._require_sample(integer, integer, vector[]) TO lore_reader;

@@ -71,6 +71,9 @@ DECLARE
     started timestamptz;
     times   double precision[];
     shares  double precision[];
+    hits    double precision;
+    equal   text := format('SELECT count(*) FROM %1$s AS c WHERE c.id = ANY ($2) AND (c.embedding OPERATOR(%2$s.%3$s) $1) + 0 <= (SELECT t.embedding OPERATOR(%2$s.%3$s) $1 FROM %1$s AS t WHERE t.id = $3)',
+        c.chunks, c.vector_schema, lore._operator(c.metric));
 BEGIN
     c.effort := lore._effort(c, k);
     -- One more where a query's own chunk is among what is found.
@@ -81,7 +84,11 @@ BEGIN
         started := clock_timestamp();
         EXECUTE arm INTO found USING p.embedding, p.own, path;
         times := times || 1000 * extract(epoch FROM clock_timestamp() - started)::float8;
-        shares := shares || (SELECT count(*)::float8 / least(k, cardinality(p.near)) FROM unnest(p.near[1:k]) AS n WHERE n = ANY (found));
+        hits := (SELECT count(*) FROM unnest(p.near[1:k]) AS n WHERE n = ANY (found));
+        IF hits < least(k, cardinality(p.near)) THEN  -- copies of a text are all as near: whichever come are true neighbours
+            EXECUTE equal INTO hits USING p.embedding, found, p.near[least(k, cardinality(p.near))];
+        END IF;
+        shares := shares || least(1, hits / least(k, cardinality(p.near)));
     END LOOP;
     SELECT avg(s) INTO recall FROM unnest(shares) AS s;
     SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) INTO ms FROM unnest(times) AS t;
@@ -90,23 +97,6 @@ END
 $$;
 
 COMMENT ON FUNCTION lore._measured(lore._collection, lore._probe[], integer, text, jsonpath) IS 'Mean recall at k and median milliseconds of the vector arm.';
-
-CREATE FUNCTION lore._require_sample(
-    k integer, sample integer
-) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF k IS NULL OR k NOT BETWEEN 1 AND 1000 THEN
-        PERFORM lore._raise('LO103', format('k is %s', coalesce(k::text, 'NULL')), 'k is 1 to 1000.');
-    ELSIF sample IS NULL OR sample NOT BETWEEN 1 AND 10000 THEN
-        PERFORM lore._raise('LO103', format('sample is %s', coalesce(sample::text, 'NULL')), 'sample is 1 to 10,000 queries.');
-    END IF;
-END
-$$;
-
-COMMENT ON FUNCTION lore._require_sample(integer, integer) IS 'Raises LO103 argument out of range.';
 
 CREATE FUNCTION lore.recall(
     collection text,
@@ -125,7 +115,7 @@ DECLARE
     passing text := CASE WHEN path IS NOT NULL THEN 'd.metadata @@ $3' END;
     probes  lore._probe[];
 BEGIN
-    PERFORM lore._require_sample($2, $3);
+    PERFORM lore._require_sample($2, $3, $5);
     PERFORM lore._require_vector(c, q) FROM unnest($5) AS q;
     c := lore._planned(c, $4, path, $2);
     c.sought := format(c.sought, quote_literal($4) || '::jsonb');
@@ -133,7 +123,7 @@ BEGIN
     SELECT c.searched, CASE WHEN c.searched <> 'exact' THEN lore._effort(c, $2) END INTO searched, effort;
     sampled := (SELECT count(*) FROM unnest(probes) AS p WHERE cardinality(p.near) > 0);
     SELECT m.recall, m.ms INTO recall, ms FROM lore._measured(c, probes, $2, passing, path) AS m;
-    IF $5 IS NULL AND path IS NULL AND c.searched <> 'exact' THEN  -- what new queries miss beyond, by lore.tune
+    IF $5 IS NULL AND path IS NULL AND c.searched <> 'exact' AND recall IS NOT NULL THEN  -- what new queries miss beyond, by lore.tune
         recall := greatest(0, recall - coalesce((c.tuning -> 'bands' -> 0 ->> 'unseen')::float8, 0));
     END IF;
     RETURN NEXT;
@@ -145,6 +135,6 @@ COMMENT ON FUNCTION lore.recall(text, integer, integer, jsonb, vector[]) IS
 
 REVOKE ALL ON TYPE lore._probe FROM PUBLIC;
 REVOKE ALL ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath),
-    lore._require_sample(integer, integer), lore.recall(text, integer, integer, jsonb, vector[]) FROM PUBLIC;
+    lore.recall(text, integer, integer, jsonb, vector[]) FROM PUBLIC;
 GRANT USAGE ON TYPE lore._probe TO lore_reader;
-GRANT EXECUTE ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath), lore._require_sample(integer, integer), lore.recall(text, integer, integer, jsonb, vector[]) TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath), lore.recall(text, integer, integer, jsonb, vector[]) TO lore_reader;

@@ -28,7 +28,7 @@ DECLARE
     beyond  double precision;               -- unseen, at the effort found
     m       record;
 BEGIN
-    PERFORM lore._require_sample($3, $4);
+    PERFORM lore._require_sample($3, $4, $5);
     PERFORM lore._require_vector(c, q) FROM unnest($5) AS q;
     IF $2 IS NULL OR $2 NOT BETWEEN 0.1 AND 1 THEN
         PERFORM lore._raise('LO103', format('target_recall is %s', coalesce($2::text, 'NULL')), 'target_recall is 0.1 to 1.');

@@ -72,6 +72,9 @@ BEGIN
     IF $2 IS NOT NULL THEN
         PERFORM lore._require_query($2);
         PERFORM lore._require_match($5);
+        IF $3 IS NULL OR $3 < 0 THEN
+            PERFORM lore._raise('LO103', format('k is %s', coalesce($3::text, 'NULL')), 'k is 0 or more.');
+        END IF;
         PERFORM lore._ready_keyword_index(c);
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._keyword_scores(c, $2, path, $3, $5) AS s;
     END IF;
@@ -79,7 +82,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.keyword_scores(text, text, integer, jsonb, text) IS
-    'The keyword arm of a search: the k chunks that match the words of a query best, with their BM25 scores. match: any word (misspelt ones are mended, with a NOTICE), all words, the words in a row (phrase), all words of which the last is a beginning (prefix), or any of the likest words (fuzzy). Raises LO101 empty query, LO103 unknown match, LO104 bad filter, LO203 unknown collection, LO206 missing keyword engine.';
+    'The keyword arm of a search: the k chunks that match the words of a query best, with their BM25 scores. match: any word (misspelt ones are mended, with a NOTICE), all words, the words in a row (phrase), all words of which the last is a beginning (prefix), or any of the likest words (fuzzy). Raises LO101 empty query, LO103 unknown match or k out of range, LO104 bad filter, LO203 unknown collection, LO206 missing keyword engine.';
 
 CREATE FUNCTION lore._require_query(
     query text

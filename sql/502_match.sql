@@ -92,13 +92,16 @@ BEGIN
             IF m.beginning ~ '^[[:alnum:]]+$' AND numnode(plainto_tsquery(language, m.beginning)) > 0 THEN
                 m.whole := plainto_tsquery(language, m.beginning);
             END IF;
-            -- Where it has more than letters, its parts may be words of their own: "pg_cl" of pg_class.
-            m.stems := concat_ws(' & ', '( ' || m.stems::text || ' )', (
-                SELECT '( ' || string_agg('( ' || p.query || ' )', ' | ') || ' )'
-                FROM (SELECT lore._beginnings(language, m.beginning)::text AS query
-                      UNION ALL SELECT concat_ws(' & ', nullif(plainto_tsquery(language, regexp_replace(m.beginning, '[[:alnum:]]+$', ''))::text, ''),
-                          lore._beginnings(language, substring(m.beginning FROM '[[:alnum:]]+$'))::text) WHERE m.beginning ~ '[^[:alnum:]]') AS p
-                WHERE p.query <> ''))::tsquery;
+            -- A stop word behind other words is seen by the pattern alone: no index knows it, and "sat on the" is on the way to a word.
+            IF m.stems IS NULL OR numnode(plainto_tsquery(language, m.beginning)) > 0 THEN
+                -- Where it has more than letters, its parts may be words of their own: "pg_cl" of pg_class.
+                m.stems := concat_ws(' & ', '( ' || m.stems::text || ' )', (
+                    SELECT '( ' || string_agg('( ' || p.query || ' )', ' | ') || ' )'
+                    FROM (SELECT lore._beginnings(language, m.beginning)::text AS query
+                          UNION ALL SELECT concat_ws(' & ', nullif(plainto_tsquery(language, regexp_replace(m.beginning, '[[:alnum:]]+$', ''))::text, ''),
+                              lore._beginnings(language, substring(m.beginning FROM '[[:alnum:]]+$'))::text) WHERE m.beginning ~ '[^[:alnum:]]') AS p
+                    WHERE p.query <> ''))::tsquery;
+            END IF;
         END IF;
     END IF;
     m.stems := CASE WHEN numnode(m.stems) > 0 THEN m.stems END;

@@ -79,9 +79,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c      lore._collection := collection;
-    known  lore._vocabulary_words := lore._known_words(c, (match).beginning);
-    -- Where the beginning has more than letters, its first parts are words of their own: "pg" of "pg_cl".
-    likely text := concat_ws(' ', known.words, nullif(regexp_replace((match).beginning, '[[:alnum:]]+$', ''), ''), (match).beginning);
+    -- Where the beginning has more than letters, its first parts are words of their own: "pg" of "pg_cl"; but "l" of "l'éco" is none.
+    first  text := regexp_replace((match).beginning, '[[:alnum:]]+$', '');
+    known  lore._vocabulary_words := lore._known_words(c, CASE WHEN numnode(plainto_tsquery(c.language::regconfig, first)) > 0 THEN (match).beginning
+        ELSE coalesce(substring((match).beginning FROM '[[:alnum:]]+$'), (match).beginning) END);
+    likely text := concat_ws(' ', known.words, nullif(first, ''), (match).beginning);
     reads  text := format('to_tsvector(%L::regconfig, n.search)', c.language);
     found  bigint[];
 BEGIN

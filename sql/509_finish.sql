@@ -23,12 +23,13 @@ BEGIN
     FOR n IN 1 .. least($4, coalesce(cardinality($2), 0)) LOOP
         SELECT u.id INTO chosen FROM unnest($2, gains, likest) WITH ORDINALITY AS u(id, gain, like_, n)
         WHERE u.gain IS NOT NULL ORDER BY (1 - $5) * u.gain - $5 * u.like_ DESC, u.n LIMIT 1;
+        EXIT WHEN chosen IS NULL;
         chunk_id := chosen;
         place := n;
         RETURN NEXT;
         -- Those chosen have no gain any more; the others know the likest of the chosen.
         EXECUTE format('SELECT array_agg(CASE WHEN u.id <> $4 THEN u.gain END ORDER BY u.n), array_agg(greatest(u.like_, 1 - (c.embedding OPERATOR(%1$s.<=>) o.embedding)) ORDER BY u.n)
-            FROM unnest($1, $2, $3) WITH ORDINALITY AS u(id, gain, like_, n) LEFT JOIN %2$s AS c USING (id) CROSS JOIN (SELECT embedding FROM %2$s WHERE id = $4) AS o',
+            FROM unnest($1, $2, $3) WITH ORDINALITY AS u(id, gain, like_, n) LEFT JOIN %2$s AS c USING (id) LEFT JOIN (SELECT embedding FROM %2$s WHERE id = $4) AS o ON true',
             c.vector_schema, c.chunks) INTO gains, likest USING $2, gains, likest, chosen;
     END LOOP;
 END

@@ -19,20 +19,24 @@ BEGIN
     IF FOUND THEN
         PERFORM lore._raise('LO103', format('query "%s" is not a text', left(wrong, 60)), 'queries is such as {"q1": "how to reclaim space"}.');
     END IF;
+    SELECT q.key INTO wrong FROM jsonb_each_text(queries) AS q WHERE q.value !~ '\S' AND judgements ? q.key LIMIT 1;
+    IF FOUND THEN
+        PERFORM lore._raise('LO101', format('query "%s" is empty', left(wrong, 60)), 'Give it a text with at least one visible character, or leave it out.');
+    END IF;
     SELECT j.key INTO wrong FROM jsonb_each(judgements) AS j WHERE NOT queries ? j.key LIMIT 1;
     IF FOUND THEN
         PERFORM lore._raise('LO103', format('there are judgements of "%s", which is no query', left(wrong, 60)), 'Use the same identifiers in queries and judgements.');
     END IF;
     SELECT j.key INTO wrong FROM jsonb_each(judgements) AS j,
         LATERAL jsonb_each(CASE jsonb_typeof(j.value) WHEN 'object' THEN nullif(j.value, '{}') ELSE '{"": ""}' END) AS g
-    WHERE jsonb_typeof(g.value) <> 'number' LIMIT 1;
+    WHERE NOT CASE jsonb_typeof(g.value) WHEN 'number' THEN g.value = '0' OR abs(g.value::numeric) BETWEEN 0.000001 AND 1000000 ELSE false END LIMIT 1;
     IF FOUND THEN
-        PERFORM lore._raise('LO103', format('the judgements of query "%s" are not grades by key', left(wrong, 60)), 'judgements is such as {"q1": {"vacuum": 1}}: numbers, above 0 where relevant.');
+        PERFORM lore._raise('LO103', format('the judgements of query "%s" are not grades by key', left(wrong, 60)), 'judgements is such as {"q1": {"vacuum": 1}}: numbers, above 0 and up to a million where relevant.');
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION lore._require_test(jsonb, jsonb) IS 'Raises LO103 for queries and judgements that cannot be a test.';
+COMMENT ON FUNCTION lore._require_test(jsonb, jsonb) IS 'Raises LO103 for queries and judgements that cannot be a test, LO101 for an empty query.';
 
 CREATE FUNCTION lore.add_golden(
     name       text,                        -- of the golden set, which is made where it is not there
@@ -73,7 +77,7 @@ BEGIN
     PERFORM lore._require_catalog();
     DELETE FROM lore_data.golden AS g WHERE g.name = $1;
     IF NOT FOUND AND NOT $2 THEN
-        PERFORM lore._raise('LO103', format('there is no golden set "%s"', left($1, 60)), 'SELECT DISTINCT name FROM lore.golden lists them; lore.add_golden makes one.');
+        PERFORM lore._raise('LO103', format('there is no golden set "%s"', coalesce(left($1, 60), 'NULL')), 'SELECT DISTINCT name FROM lore.golden lists them; lore.add_golden makes one.');
     END IF;
     RETURN FOUND;
 END

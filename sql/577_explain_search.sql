@@ -33,6 +33,15 @@ CREATE FUNCTION lore.explain_search(
 ) RETURNS TABLE (stage text, ms double precision, rows bigint, index text, detail text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 8
 SET search_path = pg_catalog, pg_temp
+-- As in lore._search, whose statement this is.
+SET hnsw.ef_search = 40
+SET hnsw.iterative_scan = off
+SET ivfflat.probes = 1
+SET ivfflat.iterative_scan = off
+SET diskann.query_search_list_size = 100
+SET diskann.query_rescore = 50
+SET vchordrq.probes = ''
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE

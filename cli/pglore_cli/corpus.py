@@ -39,6 +39,7 @@ def read(folder: Path, split: str | None = None) -> Corpus:
     empty = 0
     for number, row in objects(folder / "corpus.jsonl"):
         key, text, title = identifier(folder / "corpus.jsonl", number, row, documents), row["text"], row.get("title")
+        text = text if text.strip() or not isinstance(title, str) else title  # some have a title alone
         if not text.strip():
             empty += 1  # Cranfield has two: there is nothing to search in them
             continue
@@ -55,7 +56,7 @@ def read(folder: Path, split: str | None = None) -> Corpus:
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a file that are not blank, with their numbers from 1."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
     except FileNotFoundError as error:
         raise malformed(path, "there is no such file") from error
@@ -123,4 +124,4 @@ def grades(path: Path, queries: dict[str, str]) -> dict[str, dict[str, int]]:
 
 def is_whole(text: str) -> bool:
     """Whether a text is a whole number."""
-    return text.strip().lstrip("-").isdecimal()
+    return text.strip().removeprefix("-").isdecimal()

@@ -13,10 +13,10 @@ def wording(words, weights, texts):
 
     words    list of str, W, in the order of the query
     weights  list of float or None, W: how rare a word is; None is reckoned by how few of the texts have it
-    texts    list of str, N
+    texts    list of str, N; None holds no word
     returns  list of float, N; a pair counts the mean weight of its words, and so does a triple
     """
-    lines = [_line(text) for text in texts]
+    lines = [_line(text or "") for text in texts]
     bare = [word.encode().decode("latin-1") for word in words]
     padded = [f" {word} " for word in bare]
     # Without the spaces first: letters are rarer, so that the search skips more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ from .errors import BadArgument
 T = TypeVar("T")
 Statement = tuple[bytes, list[Any]]
 Vector = list[float]
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON text; not the backslash of a text before the letters u0000
+REMOVE = "PostgreSQL cannot store it: remove it from the text."
 
 
 def call(function: str, columns: str = "*", **arguments: Any) -> Statement:
@@ -26,7 +29,7 @@ def parameter(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):
         return [parameter(item) for item in value]
     if isinstance(value, str) and "\0" in value:
-        raise BadArgument("text contains a NUL character", hint="PostgreSQL cannot store it: remove it from the text.")
+        raise BadArgument("text contains a NUL character", hint=REMOVE)
     return value
 
 
@@ -40,10 +43,15 @@ def jsonb(value: Any) -> Any:
 def to_json(value: Any) -> str:
     """JSON text; dates and times in ISO form. raises BadArgument for what JSON cannot say."""
     try:
-        return json.dumps(value, default=_isoformat, allow_nan=False)
+        text = json.dumps(value, default=_isoformat, allow_nan=False)
+        if "\\ud" in text:
+            json.dumps(value, default=_isoformat, ensure_ascii=False).encode()  # raises for half a character
     except (TypeError, ValueError) as error:
         hint = "Use text, finite numbers, true, false, null, lists and mappings."
         raise BadArgument(f"not JSON: {error}", hint=hint) from error
+    if NUL.search(text):
+        raise BadArgument("text contains a NUL character", hint=REMOVE)
+    return text
 
 
 def _isoformat(value: Any) -> str:

@@ -98,6 +98,17 @@ def test_the_layout_without_a_folder_of_judgements_is_read(pglore, beir):
     assert pglore("eval", beir).exit_code == 0
 
 
+def test_a_title_is_a_text_and_a_byte_order_mark_is_none(pglore, beir):
+    rows = [{"_id": "vacuum", "title": "VACUUM reclaims storage", "text": ""}, {"_id": "none", "text": ""}]
+    for name, text in [("corpus.jsonl", jsonl(rows)), ("queries.jsonl", (beir / "queries.jsonl").read_text())]:
+        (beir / name).write_text("\ufeff" + text.replace("\n", "\r\n"), newline="")
+    (beir / "qrels" / "test.tsv").write_text("\ufeff" + QRELS.replace("\n", "\r\n"), newline="")
+    result = pglore("eval", beir, "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert (found["documents"], found["empty"], found["variants"][0]["missing"]) == (1, 1, 2)
+
+
 def test_another_split_is_taken_where_asked(pglore, beir):
     (beir / "qrels" / "dev.tsv").write_text("q1\tvacuum\t1\n")
     assert json.loads(pglore("eval", beir, "--split", "dev", "--json").stdout)["queries"] == 1

@@ -85,6 +85,12 @@ def test_text_that_postgresql_cannot_hold_is_a_bad_argument(lore, pages):
         pages.add("key", "text", {"not JSON": object()})
     with pytest.raises(pglore.BadArgument):
         pages.add("key", "text", {"not JSON": float("nan")})
+    for text in ("a\0b", "\\\0", "\ud800"):
+        with pytest.raises(pglore.BadArgument):
+            pages.evaluate({"q": text}, {"q": {"key": 1}})
+        with pytest.raises(pglore.BadArgument):
+            pages.search("text", filter={text: 1})
+    pages.add("key", "text", {"title": "\\u0000 is no NUL, 🙂 is whole"})
 
 
 def run(lore, code, message, hint):

@@ -163,6 +163,8 @@ REFUSED = {
     'queries => \'{"a": "b"}\', judgements => \'{"a": {"cats": "1"}}\'': "LO103",
     'queries => \'{"a": "b"}\', judgements => \'{"c": {}}\'': "LO103",
     'queries => \'{"a": "b"}\', judgements => \'{"a": {"cats": 0}}\'': "LO103",
+    'queries => \'{"a": "b"}\', judgements => \'{"a": {"cats": 1e400}}\'': "LO103",
+    'queries => \'{"a": "b"}\', judgements => \'{"a": {"cats": 1, "dogs": 1e-400}}\'': "LO103",
     'queries => \'{"a": " "}\', judgements => \'{"a": {"cats": 1}}\'': "LO101",
     "golden => 'absent'": "LO103",
     "golden => 'absent', queries => '{}'": "LO103",

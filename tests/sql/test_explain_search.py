@@ -125,3 +125,14 @@ def test_it_takes_the_arguments_of_search_and_refuses_what_search_refuses(db, ma
     refused = {"''": "LO101", "'q', k => 0": "LO103", "'q', filter => '[]'": "LO104", "'q', rerank => 'x'": "LO201"}
     assert {call: fails(f"SELECT lore.explain_search('manual', {call})") for call in refused} == refused
     assert fails("SELECT lore.explain_search('absent', 'q')") == "LO203"
+
+
+def test_no_setting_of_the_search_is_left_behind(db):
+    from .vectors import points
+
+    points(db, rows=1000)
+    db.execute("SELECT lore.build_index('points', 'hnsw')")
+    with db.transaction():
+        before = db.execute("SHOW hnsw.ef_search").fetchone()
+        explain(db, "point", ", mode => 'vector', k => 200", "points")
+        assert db.execute("SHOW hnsw.ef_search").fetchone() == before

@@ -234,10 +234,17 @@ def test_what_is_no_filter_is_refused_with_a_hint(db, fails):
     assert codes == dict.fromkeys(REFUSED, "LO104")
 
 
-@pytest.mark.parametrize("size", ["long", "deep", "wide"])
+@pytest.mark.parametrize("size", ["long", "deep", "wide", "named", "dotted"])
 def test_a_filter_has_bounds(db, fails, size):
-    filters = {"long": {"a": "x" * 70_000}, "deep": {"a": 1}, "wide": {"a": {"$in": list(range(1001))}}}
+    filters = {
+        "long": {"a": "x" * 70_000},
+        "deep": {"a": 1},
+        "wide": {"a": {"$in": list(range(1001))}},
+        "named": {"a" * 1001: 1},
+        "dotted": {"a." * 20 + "a": 1},
+    }
     for _ in range(25 if size == "deep" else 0):
         filters["deep"] = {"$not": filters["deep"]}
     assert fails("SELECT lore._filter(%s)", [json.dumps(filters[size])]) == "LO104"
     db.execute("SELECT lore._filter(%s)", [json.dumps({"$or": [{"a": i} for i in range(1000)]})])
+    db.execute("SELECT lore._filter(%s)", [json.dumps({"a." * 19 + "a": 1})])

@@ -1,5 +1,7 @@
 """Vector indexes: each kind is built, used by the statement and as good as exact search; what is refused; care."""
 
+import threading
+
 import psycopg
 import pytest
 
@@ -171,17 +173,51 @@ def test_statements_build_beside_others_and_replace_the_old_index(db, connect):
     assert db.execute("SELECT 1 FROM pg_indexes WHERE indexname LIKE 'vector_1_%'").fetchall() == []
 
 
+@pytest.mark.parametrize("kind", ["hnsw", "hnsw_bit", "ivfflat", "vchordrq"])
+def test_numbers_that_are_no_vectors_have_no_index(db, fails, kind):
+    db.execute("SELECT lore.create_collection('numbers')")
+    db.execute("UPDATE lore_data.collections SET dimensions = 1")
+    assert fails("SELECT * FROM lore.build_index('numbers', %s)", [kind]) in ("LO103", "LO206")
+    assert db.execute("SELECT index_kind FROM lore.build_index('numbers', 'auto')").fetchone() == ("exact",)
+
+
+@pytest.mark.parametrize("call", ["build_index('points', 'hnsw')", "maintain('points')"])
+def test_who_builds_while_another_does_waits_for_it_and_builds_anew(db, connect, call):
+    db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    points(db, rows=1000)
+    other, waits, outcome = connect(), connect(), []
+
+    def build():
+        try:
+            outcome.extend(waits.execute(f"SELECT 1 FROM lore.{call}").fetchall())
+        except psycopg.Error as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=build)
+    with other.transaction():
+        other.execute(f"SELECT FROM lore.{call}")
+        thread.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while thread.is_alive() and not db.execute(waiting).fetchone()[0]:
+            pass
+        assert thread.is_alive(), outcome
+    thread.join(30)
+    assert outcome == [(1,)]
+
+
 def test_what_cannot_be_built_is_refused(db, fails):
     db.execute("SELECT lore.create_collection('empty')")
     refused = {
         "'empty', 'magic'": "LO103", "'empty', 'ivfflat'": "LO103", "'absent'": "LO203", "'empty', 'vchordrq'": "LO206",
         "'empty', 'hnsw', '{\"m\": 1}'": "LO103", "'empty', 'hnsw', '[]'": "LO103",
-        "'empty', 'hnsw', '{\"lists\": 5}'": "LO103",
+        "'empty', 'hnsw', '{\"lists\": 5}'": "LO103", "'empty', 'hnsw', '{\"ef_construction\": 20}'": "LO103",
         "'empty', 'hnsw', '{\"m\": \"16) ; DROP TABLE x\"}'": "LO103",
         "'empty', 'hnsw', '{\"x = 1); --\": 1}'": "LO103",
     }  # fmt: skip
     for function in ("build_index", "index_sql"):
         assert {call: fails(f"SELECT * FROM lore.{function}({call})") for call in refused} == refused
+    for rows in (-1, 10**11, 2**63 - 1):
+        assert fails("SELECT * FROM lore.index_estimate('empty', rows => %s::bigint)", [rows]) == "LO103"
     assert fails("SELECT lore.create_collection('c', index_kind => 'magic')") == "LO103"
     assert fails("SELECT lore.create_collection('c', metric => 'hamming')") == "LO103"
 

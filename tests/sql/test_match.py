@@ -70,6 +70,13 @@ def test_the_last_word_of_a_prefix_is_a_beginning(db, manual):
     assert found(db, "PG_DU", "prefix") == ["backup"]
 
 
+def test_a_stop_word_typed_behind_other_words_does_not_empty_the_list(db, manual):
+    for typed in ("purr when", "purr when t", "purr when they", "purr when they are"):
+        assert found(db, typed, "prefix") == ["cats"], typed
+    assert found(db, "dead the", "prefix") == ["vacuum"]
+    assert found(db, "dead they", "prefix") == found(db, "they", "prefix") == []
+
+
 def test_each_letter_typed_of_a_word_finds_it_though_its_stem_is_shorter(db, village):
     for word in ("relationship", "related"):
         for end in range(1, len(word) + 1):
@@ -172,6 +179,11 @@ def test_another_way_to_match_is_refused(db, manual, fails):
         assert fails("SELECT * FROM lore.keyword_scores('manual', 'text', match => %s)", [match]) == "LO103"
 
 
+def test_a_number_of_rows_that_cannot_be_is_refused(db, manual, fails):
+    for k in (None, -1):
+        assert fails("SELECT * FROM lore.keyword_scores('manual', 'text', %s)", [k]) == "LO103"
+
+
 def test_another_language_has_its_own_stems(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'german')", [keyword])
     db.execute("SELECT lore.add('manual', 'a', 'Die Häuser stehen am Wasser.'), lore.add('manual', 'b', 'Das Wasser.')")
@@ -179,3 +191,13 @@ def test_another_language_has_its_own_stems(db, keyword):
     assert found(db, "häuser stehen", "phrase") == ["a"]
     for typed in ("Hä", "Häus", "Häuse"):
         assert found(db, f"wasser {typed}", "prefix") == ["a"]
+
+
+def test_a_word_behind_an_elided_article_is_found_by_its_beginning(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'french')", [keyword])
+    db.execute("SELECT lore.add('manual', 'a', 'Les élèves vont à l''école.'), lore.add('manual', 'b', 'Le livre.')")
+    for maintained in (False, True):
+        for typed in ("l'é", "l'éco", "élèves l'éco"):
+            assert found(db, typed, "prefix") == ["a"], (maintained, typed)
+        db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        db.execute("SELECT FROM lore.maintain('manual')")

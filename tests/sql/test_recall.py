@@ -27,6 +27,24 @@ def test_exact_search_finds_all(db):
     assert recall(db, sample=20) == (1.0, "exact", None, 20)
 
 
+def test_copies_of_a_text_are_all_as_near(db, kind):
+    db.execute(
+        "UPDATE lore_data.points_chunks SET embedding = (SELECT embedding FROM lore_data.points_chunks WHERE id = 1) "
+        "WHERE id <= 300"
+    )
+    db.execute("SELECT lore.build_index('points', %s)", [kind])
+    copied = "ARRAY(SELECT embedding FROM lore_data.points_chunks WHERE id = 1)"
+    assert db.execute(f"SELECT recall FROM lore.recall('points', queries => {copied})").fetchone() == (1.0,)
+    rows = db.execute("SELECT effort, reached FROM lore.tune('points', 0.9, sample => 60)").fetchall()
+    assert rows[0][0] < 1000 and rows[0][1]
+
+
+def test_where_there_is_nothing_to_find_recall_is_not_known(db):
+    points(db, rows=1)
+    db.execute("SELECT lore.build_index('points', 'hnsw')")
+    assert recall(db)[::3] == (None, 0)
+
+
 def test_recall_is_measured_as_the_search_goes_about_it(db, kind):
     found, searched, effort, sampled = recall(db, sample=40)
     assert 0.9 < found <= 1 and searched == kind and effort > 0 and sampled == 40
@@ -81,6 +99,8 @@ def test_what_cannot_be_measured_is_refused(db, fails):
     refused = {
         "recall('points', k => 0)": "LO103", "recall('points', sample => 0)": "LO103", "recall('absent')": "LO203",
         "recall('points', filter => '[]')": "LO104", "recall('points', queries => '{\"[1,2]\"}')": "LO205",
+        "recall('points', queries => '{}')": "LO103", "recall('points', queries => '{NULL}')": "LO103",
+        "tune('points', queries => '{}')": "LO103",
         "tune('points')": "LO103", "tune('points', 1.5)": "LO103", "tune('points', NULL)": "LO103",
     }  # fmt: skip
     assert {call: fails(f"SELECT * FROM lore.{call}") for call in refused} == refused

@@ -28,6 +28,14 @@ def test_diversity_puts_something_else_before_the_same_again(db, keyword):
     assert search(db, "cats", diversity=0.5, filter={"absent": 1}) == []
 
 
+def test_of_chunks_that_are_not_there_or_have_no_score_no_row_is_made_up(db, manual):
+    for chunks, scores in (("{1,2,99}", "{1,0.5,0.9}"), ("{1,2}", "{1}"), ("{1,1}", "{1,1}")):
+        rows = db.execute("SELECT chunk_id FROM lore.diverse('manual', %s, %s)", [chunks, scores]).fetchall()
+        assert rows and (None,) not in rows
+    rows = db.execute("SELECT chunk_id FROM lore.diverse('manual', '{1,99,2}', '{1,0.9,0.5}')").fetchall()
+    assert {1, 2} <= {row[0] for row in rows}
+
+
 def test_neighbours_bring_the_text_around_a_chunk(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s, chunk_size => 16)", [keyword])
     lines = [f"Line {i} tells of {thing} and of nothing else at all." for i, thing in enumerate(

@@ -38,6 +38,7 @@ def test_null_gives_null_and_any_text_is_only_text(db, manual, fails):
     assert scores(db, "a", []) == []
     for query in ("'; DROP TABLE x --", "\\", "%s", "a:b & !c | <->", "🙂", "(((", "[[:alnum:]", "\x01", "x" * 5000):
         assert len(scores(db, query, ["(((", query])) == 2
+    assert db.execute(SCORES, ["cats", ["Cats purr.", None, ""]]).fetchone()[0][1:] == [0, 0]
     assert fails("SELECT lore.wording_scores('manual', '', '{a}')") == "LO101"
 
 
