@@ -316,6 +316,22 @@ async def test_an_answer_that_does_not_keep_the_schema_is_asked_for_anew_with_wh
     assert (await fails(complete(generator, asking(constraint=SCHEMA)))).code == errors.MODEL_NOT_LOADED
 
 
+@pytest.mark.parametrize(
+    "constraint, answer, text",
+    [
+        (SCHEMA, '```json\n{"n": 3}\n```', '{"n": 3}'),
+        (SCHEMA, ' {"n": 3}\n', '{"n": 3}'),
+        (Constraint("choices", ["yes", "no"]), "yes\n", "yes"),
+        (Constraint("choices", ["yes", "no"]), '```json\n{"answer": "no"}\n```', "no"),
+        (Constraint("choices", [" yes", "yes"]), " yes", " yes"),
+    ],
+)
+async def test_what_a_server_puts_around_an_answer_is_taken_off(remote, server, constraint, answer, text):
+    generator = await ready(remote(), server)
+    server.script = [said(answer)]
+    assert (await complete(generator, asking(constraint=constraint))).text == text
+
+
 async def test_a_schema_cut_by_the_bound_of_tokens_is_not_complete(remote, server):
     generator = await ready(remote(), server)
     server.script = [said('{"n":', reason="length")]
@@ -433,3 +449,28 @@ def test_an_option_that_a_generator_cannot_have_is_refused(remote, options):
 async def test_loading_asks_for_no_text_which_may_cost(remote, server):
     await remote().ready()
     assert server.bodies == [{}] and "GET /v1/models" in server.heads[0]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"delta": ["x"], "finish_reason": "stop"},
+        {"delta": "x", "finish_reason": "stop"},
+        {"delta": {"tool_calls": [{"index": 0, "function": "f"}]}, "finish_reason": "stop"},
+        {"delta": {"tool_calls": [{"index": [0], "function": {"name": "f"}}]}, "finish_reason": "stop"},
+        {"delta": {"tool_calls": [{"index": 0, "function": {"name": ["f"]}}]}, "finish_reason": "stop"},
+    ],
+)
+async def test_a_message_of_another_shape_is_an_error_of_the_list(remote, server, choice):
+    generator = await ready(remote(), server)
+    server.always = stream(event({"choices": [choice]}), END)
+    assert (await fails(complete(generator, asking()))).code == errors.MODEL_NOT_LOADED
+
+
+@pytest.mark.parametrize("counts", [(-700, 5), (7, -5), (1 << 31, 5)])
+async def test_tokens_that_cannot_be_are_not_told(remote, server, counts):
+    generator = await ready(remote(), server)
+    usage = dict(zip(("prompt_tokens", "completion_tokens"), counts, strict=True))
+    server.always = said("yes", usage=usage)
+    found = (await complete(generator, asking())).usage
+    assert found.prompt_tokens == 0 and found.completion_tokens == 1

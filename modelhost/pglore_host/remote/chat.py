@@ -5,7 +5,7 @@ Sources: OpenAI's API reference, and what vLLM, SGLang, llama.cpp, Ollama and `t
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -17,6 +17,7 @@ from .options import RemoteOptions
 PATH = "/chat/completions"
 MODELS = "/models"
 WRAPPED = "answer"  # the property that a choice or a pattern is asked for in, where a server takes JSON schemas alone
+TOKENS_LIMIT = (1 << 31) - 1  # of an integer in SQL
 FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 REASONS = {"function_call": "tool_calls", "tool_calls": "tool_calls", "length": "length", "max_tokens": "length"}
 
@@ -123,17 +124,20 @@ def _told(messages: list[dict], constraint: Constraint) -> list[dict]:
 
 def unwrapped(options: RemoteOptions, constraint: Constraint, text: str) -> str:
     """The text that a constraint is about: out of the object that it was asked for in, and of a fence."""
-    if options.structured == "none":
-        return match[1] if (match := FENCE.fullmatch(text)) else text.strip()
-    way = _structured(options.structured, constraint)
-    if constraint.kind == "schema" or "response_format" not in way:
+    if constraint.kind == "choices" and text in cast(list, constraint.value):
         return text
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-    inner = found.get(WRAPPED) if isinstance(found, dict) else None
-    return inner if isinstance(inner, str) else text
+    plain = match[1] if (match := FENCE.fullmatch(text)) else text.strip()
+    if options.structured == "none" or constraint.kind == "schema":
+        return plain
+    if "response_format" in _structured(options.structured, constraint):
+        try:
+            found = orjson.loads(plain)
+        except orjson.JSONDecodeError:
+            found = None
+        inner = found.get(WRAPPED) if isinstance(found, dict) else None
+        if isinstance(inner, str):
+            return inner
+    return plain if constraint.kind == "choices" else text
 
 
 class Reader:
@@ -143,7 +147,7 @@ class Reader:
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.tokens = 0  # counted here: of most servers each event holds one
-        self._calls: dict[int, dict] = {}
+        self._calls: dict[int | str | None, dict] = {}
 
     def take(self, event: object) -> str:
         """The text of an event; raises HostError for one that tells of an error, or cannot be used."""
@@ -163,6 +167,8 @@ class Reader:
         if isinstance(reason, str):
             self.finish_reason = REASONS.get(reason, reason if reason == "content_filter" else "stop")
         delta = choice.get("delta") or choice.get("message") or {}
+        if not isinstance(delta, dict):
+            raise refusals.garbled("holds a message that is no object")
         text, calls = delta.get("content"), delta.get("tool_calls")
         for number, call in enumerate(calls if isinstance(calls, list) else []):
             self._call(call, number)
@@ -178,9 +184,14 @@ class Reader:
         if not isinstance(call, dict):
             raise refusals.garbled("holds a tool call that is no object")
         place, function = call.get("index", number), call.get("function") or {}
+        if not isinstance(place, int | str | None) or not isinstance(function, dict):
+            raise refusals.garbled("holds a tool call that is none")
+        name = function.get("name") or ""
+        if not isinstance(name, str):
+            raise refusals.garbled("holds a tool call whose name is no text")
         found = self._calls.setdefault(place, {"id": None, "name": "", "arguments": ""})
         found["id"] = found["id"] or call.get("id")
-        found["name"] += function.get("name") or ""
+        found["name"] += name
         arguments = function.get("arguments") or ""
         found["arguments"] += arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
 
@@ -208,11 +219,16 @@ def _told_error(event: Mapping) -> HostError:
 
 def _usage(found: Mapping) -> Usage | None:
     prompt, completion = found.get("prompt_tokens"), found.get("completion_tokens")
-    if type(prompt) is not int or type(completion) is not int:
+    if not _is_count(prompt) or not _is_count(completion):
         return None
     details = found.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    return Usage(prompt, completion, cached if type(cached) is int else 0)
+    return Usage(cast(int, prompt), cast(int, completion), cast(int, cached) if _is_count(cached) else 0)
+
+
+def _is_count(value: object) -> bool:
+    """Whether a value can be a number of tokens: one below 0 would give back what a budget has spent."""
+    return type(value) is int and 0 <= value <= TOKENS_LIMIT
 
 
 def window_tokens(answer: object, name: str) -> int | None:
