@@ -98,6 +98,14 @@ def test_what_is_written_becomes_an_object_of_a_class(db, tiny):
     assert isinstance(lore.chat_as(list[Literal["a", "b"]], talk, model="tiny", max_tokens=60), list)
 
 
+def test_tokens_are_counted_as_the_model_that_writes_counts_them(db, tiny):
+    said = "one two three four"
+    usage = "SELECT prompt_tokens FROM lore.generate_result(%s, model => 'tiny', max_tokens => 1)"
+    more = one(db, usage, f"a {said}") - one(db, usage, "a")
+    assert one(db, "SELECT lore.tokens(%s, model => 'tiny')", f" {said}") == more
+    assert one(db, "SELECT lore.tokens('a b', model => 'extractive') = lore.tokens('a b')")
+
+
 def test_a_seed_makes_a_text_repeatable(db, tiny):
     statement = "SELECT lore.generate('a', model => 'tiny', temperature => 1, seed => %s, max_tokens => 12)"
     assert one(db, statement, 7) == one(db, statement, 7) != one(db, statement, 8)
