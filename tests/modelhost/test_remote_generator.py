@@ -339,12 +339,50 @@ async def test_a_schema_cut_by_the_bound_of_tokens_is_not_complete(remote, serve
     assert (found.text, found.finish_reason, found.complete) == ('{"n":', "length", False)
 
 
+async def test_a_schema_of_words_that_strict_servers_refuse_is_not_said_to_be_strict(remote, server):
+    generator = await ready(remote(), server)
+    server.script = [said('{"n": "x"}')]
+    short = {**SCHEMA.value, "properties": {"n": {"type": "string", "minLength": 1}}}
+    await complete(generator, asking(constraint=Constraint("schema", short)))
+    assert server.bodies[-1]["response_format"]["json_schema"]["strict"] is False
+
+
 async def test_a_schema_with_optional_properties_is_not_said_to_be_strict(remote, server):
     generator = await ready(remote(), server)
     server.script = [said("{}")]
     loose = Constraint("schema", {"type": "object", "properties": {"n": {"type": "integer"}}})
     await complete(generator, asking(constraint=loose))
     assert server.bodies[-1]["response_format"]["json_schema"]["strict"] is False
+
+
+LETTERS = {"type": "array", "items": {"$ref": "#/$defs/letter"}}
+DEFINED = {"$defs": {"letter": {"enum": ["a", "b"]}}}
+
+
+@pytest.mark.parametrize("said_by_server", ['{"answer": ["a"]}', '["a"]'])
+async def test_a_schema_of_no_object_is_asked_for_inside_of_one(remote, server, said_by_server):
+    generator = await ready(remote(), server)
+    server.script = [said(said_by_server)]
+    assert (await complete(generator, asking(constraint=Constraint("schema", LETTERS | DEFINED)))).text == '["a"]'
+    asked = server.bodies[-1]["response_format"]["json_schema"]["schema"]
+    assert asked["type"] == "object" and asked["properties"]["answer"] == LETTERS
+    assert asked["$defs"] == DEFINED["$defs"]
+
+
+async def test_what_refers_to_its_own_root_is_asked_for_as_it_is(remote, server):
+    generator = await ready(remote(), server)
+    tree = {"type": "array", "items": {"$ref": "#"}}
+    server.script = [said("[[]]")]
+    assert (await complete(generator, asking(constraint=Constraint("schema", tree)))).text == "[[]]"
+    assert server.bodies[-1]["response_format"]["json_schema"]["schema"] == tree
+
+
+async def test_json_of_any_shape_is_asked_for_in_words_too(remote, server):
+    generator = await ready(remote(), server)
+    server.script = [said('{"a": 1}')]
+    assert (await complete(generator, asking(constraint=Constraint("schema", True)))).text == '{"a": 1}'
+    assert server.bodies[-1]["response_format"] == {"type": "json_object"}
+    assert "JSON" in server.bodies[-1]["messages"][0]["content"]
 
 
 WAYS = [

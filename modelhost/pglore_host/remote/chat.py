@@ -16,7 +16,11 @@ from .options import RemoteOptions
 
 PATH = "/chat/completions"
 MODELS = "/models"
-WRAPPED = "answer"  # the property that a choice or a pattern is asked for in, where a server takes JSON schemas alone
+WRAPPED = "answer"  # the property that what is no object is asked for in, where a server takes schemas of objects alone
+WRAPPING = re.compile(r'\s*\{\s*"answer"\s*:\s*(.*\S)\s*\}\s*', re.DOTALL)
+DEFINITIONS = ("$defs", "definitions")
+JSON_MODE = {"type": "json_object"}
+LAX = {"minLength", "maxLength", "patternProperties", "uniqueItems", "allOf", "oneOf", "not", "if"}  # strict is without
 TOKENS_LIMIT = (1 << 31) - 1  # of an integer in SQL
 FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 REASONS = {"function_call": "tool_calls", "tool_calls": "tool_calls", "length": "length", "max_tokens": "length"}
@@ -45,7 +49,7 @@ def body(options: RemoteOptions, name: str, request: GenerationRequest, *, token
         found["tools"] = list(request.tools)
     if request.constraint:
         found |= _structured(options.structured, request.constraint)
-        if options.structured == "none":
+        if options.structured == "none" or found.get("response_format") == JSON_MODE:  # OpenAI's wants it said, too
             found["messages"] = _told(found["messages"], request.constraint)
     return found
 
@@ -79,17 +83,49 @@ def _structured(way: str, constraint: Constraint) -> dict:
             return {"grammar": value}
         raise refusals.unable("a grammar", 'A server that can is told apart by {"structured": "vllm"}.')
     if kind == "schema" and not isinstance(value, dict):
-        return {"response_format": {"type": "json_object"}}
-    schema = value if kind == "schema" else _wrapping(constraint)
+        return {"response_format": JSON_MODE}
+    schema = _wrapping(constraint) if _is_wrapped(way, constraint) else value
     about = {"name": WRAPPED, "schema": schema, "strict": _is_strict(schema)}
     return {"response_format": {"type": "json_schema", "json_schema": about}}
 
 
+def _is_wrapped(way: str, constraint: Constraint) -> bool:
+    """Whether a constraint is asked for inside an object: it is no schema, or one that OpenAI's servers refuse, which
+    take none but of an object. What refers to its own root has to stay there."""
+    value = constraint.value
+    if constraint.kind != "schema" or not isinstance(value, dict):
+        return constraint.kind in ("choices", "regex")
+    if way != "json_schema" or (value.get("type") == "object" and "anyOf" not in value):
+        return False
+    return all(to.startswith(tuple(f"#/{name}/" for name in DEFINITIONS)) for to in _references(value))
+
+
+def _references(part: object) -> list[str]:
+    """What the parts of a schema refer to."""
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    own = [part["$ref"]] if isinstance(part, dict) and isinstance(part.get("$ref"), str) else []
+    return own + [to for one in inner for to in _references(one)]
+
+
 def _wrapping(constraint: Constraint) -> dict:
-    """The schema of an object whose one property keeps a constraint that is no schema."""
+    """The schema of an object whose one property keeps a constraint."""
     inner: dict[str, Any] = {"type": "string"}
-    inner |= {"enum": constraint.value} if constraint.kind == "choices" else {"pattern": f"^(?:{constraint.value})$"}
-    return {"type": "object", "properties": {WRAPPED: inner}, "required": [WRAPPED], "additionalProperties": False}
+    outer: dict[str, Any] = {}
+    if constraint.kind == "schema":
+        given = cast(dict, constraint.value)
+        inner = {name: value for name, value in given.items() if name not in DEFINITIONS}
+        outer = {name: value for name, value in given.items() if name in DEFINITIONS}
+    elif constraint.kind == "choices":
+        inner["enum"] = constraint.value
+    else:
+        inner["pattern"] = f"^(?:{constraint.value})$"
+    return {
+        "type": "object",
+        "properties": {WRAPPED: inner},
+        "required": [WRAPPED],
+        "additionalProperties": False,
+        **outer,
+    }
 
 
 def _is_strict(schema: object) -> bool:
@@ -98,6 +134,8 @@ def _is_strict(schema: object) -> bool:
         return all(map(_is_strict, schema))
     if not isinstance(schema, dict):
         return True
+    if not LAX.isdisjoint(schema):
+        return False
     if isinstance(names := schema.get("properties"), dict):
         required = schema.get("required")
         if schema.get("additionalProperties") is not False or not isinstance(required, list):
@@ -127,6 +165,8 @@ def unwrapped(options: RemoteOptions, constraint: Constraint, text: str) -> str:
     if constraint.kind == "choices" and text in cast(list, constraint.value):
         return text
     plain = match[1] if (match := FENCE.fullmatch(text)) else text.strip()
+    if constraint.kind == "schema" and _is_wrapped(options.structured, constraint):
+        return match[1] if (match := WRAPPING.fullmatch(plain)) else plain
     if options.structured == "none" or constraint.kind == "schema":
         return plain
     if "response_format" in _structured(options.structured, constraint):
