@@ -434,6 +434,24 @@ async def test_the_reasoning_of_a_model_is_not_in_its_text(remote, server):
     assert (await complete(generator, asking())).text == "yes"
 
 
+@pytest.mark.parametrize(
+    "pieces, text",
+    [
+        (["<think>", "is it", "?</th", "ink>\n\n", "yes"], "yes"),
+        (["\n<th", "ink>hm</think> yes", " and no"], "yes and no"),
+        (["<think>not come to an end"], ""),
+        (["<thi", "s> is a word"], "<this> is a word"),
+        (["<th"], "<th"),
+        (["\n", "yes <think>no</think>"], "\nyes <think>no</think>"),
+    ],
+)
+async def test_what_a_model_thinks_first_is_not_in_its_text_either(remote, server, pieces, text):
+    generator = await ready(remote(), server)
+    for whole in (True, False):
+        server.script = [said(*pieces)]
+        assert (await complete(generator, asking(whole=whole))).text == text
+
+
 @pytest.mark.parametrize("kind", ["text/html", "application/octet-stream", ""])
 async def test_an_answer_of_another_kind_of_content_is_an_error(remote, server, kind):
     generator = await ready(remote(), server)

@@ -22,6 +22,7 @@ DEFINITIONS = ("$defs", "definitions")
 JSON_MODE = {"type": "json_object"}
 LAX = {"minLength", "maxLength", "patternProperties", "uniqueItems", "allOf", "oneOf", "not", "if"}  # strict is without
 TOKENS_LIMIT = (1 << 31) - 1  # of an integer in SQL
+THINKING, THOUGHT = "<think>", "</think>"
 FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 REASONS = {"function_call": "tool_calls", "tool_calls": "tool_calls", "length": "length", "max_tokens": "length"}
 
@@ -188,6 +189,7 @@ class Reader:
         self.usage: Usage | None = None
         self.tokens = 0  # counted here: of most servers each event holds one
         self._calls: dict[int | str | None, dict] = {}
+        self._thought: str | None = ""  # the text so far while it may be, or is, what the model thinks; then None
 
     def take(self, event: object) -> str:
         """The text of an event; raises HostError for one that tells of an error, or cannot be used."""
@@ -217,7 +219,29 @@ class Reader:
         if not isinstance(text, str):
             raise refusals.garbled("holds a text that is none")
         self.tokens += 1
+        return self._said(text)
+
+    def _said(self, text: str) -> str:
+        """A piece without what the model thinks before it answers, where its server leaves that in the text."""
+        if self._thought is None:
+            return text
+        self._thought += text
+        begun = self._thought.lstrip()
+        if begun.startswith(THINKING):
+            _, ended, text = begun.partition(THOUGHT)
+            if not ended or not text.strip():
+                return ""
+            self._thought = None
+            return text.lstrip()
+        if THINKING.startswith(begun):
+            return ""
+        text, self._thought = self._thought, None
         return text
+
+    def rest(self) -> str:
+        """What was held back, once nothing more comes: a text that only began as a thought does."""
+        text, self._thought = self._thought or "", None
+        return "" if text.lstrip().startswith(THINKING) else text
 
     def _call(self, call: object, number: int) -> None:
         """Add a part of a tool call to what there is of it."""
