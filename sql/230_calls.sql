@@ -79,7 +79,7 @@ AS $$
            c.statement, c.op, c.model, c.lane, c.texts, c.input_tokens, c.output_tokens, c.cached_tokens,
            c.queue_ms, c.work_ms, c.total_ms, c.outcome, c.finish_reason, c.input::jsonb, c.output::jsonb
     FROM jsonb_to_recordset(lore._own_or_all('calls', 'all_calls',
-             jsonb_build_object('most', most, 'since', extract(epoch FROM since)::double precision))) AS c(
+             jsonb_build_object('most', most, 'since', least(greatest(extract(epoch FROM since)::double precision, 0), 1e11)))) AS c(
         id bigint, at double precision, role bigint, login bigint, statement text, op text, model text, lane text, texts integer,
         input_tokens bigint, output_tokens bigint, cached_tokens bigint, queue_ms double precision, work_ms double precision,
         total_ms double precision, outcome text, finish_reason text, input text, output text)

@@ -39,7 +39,7 @@ BEGIN
     ELSIF w.per_document < 1 THEN
         PERFORM lore._raise('LO103', format('per_document is %s', w.per_document), 'per_document is 1 or more, or NULL for no limit.');
     ELSIF w.fusion IS NULL OR w.fusion NOT IN ('score', 'rrf') THEN
-        PERFORM lore._raise('LO103', format('fusion is "%s"', left(w.fusion, 60)), 'fusion is score or rrf.');
+        PERFORM lore._raise('LO103', format('fusion is "%s"', coalesce(left(w.fusion, 60), 'NULL')), 'fusion is score or rrf.');
     ELSIF w.diversity NOT BETWEEN 0 AND 1 THEN
         PERFORM lore._raise('LO103', format('diversity is %s', w.diversity), 'diversity is 0 to 1.');
     ELSIF w.neighbours IS NULL OR w.neighbours NOT BETWEEN 0 AND 100 THEN

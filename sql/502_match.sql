@@ -18,7 +18,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF match IS NULL OR match NOT IN ('any', 'all', 'phrase', 'prefix', 'fuzzy') THEN
-        PERFORM lore._raise('LO103', format('match is "%s"', left(match, 60)), 'match is any, all, phrase, prefix or fuzzy.');
+        PERFORM lore._raise('LO103', format('match is "%s"', coalesce(left(match, 60), 'NULL')), 'match is any, all, phrase, prefix or fuzzy.');
     END IF;
 END
 $$;

@@ -73,7 +73,7 @@ async def set_budget(accounts: Accounting, registry: Registry, caller: Caller | 
     budget = Budget(
         integer(arguments, "tokens", 0, MOST_TOKENS),
         number(arguments, "seconds", 0, MOST_S),
-        number(arguments, "period_s", 1, MOST_S),
+        number({"period in seconds": arguments.get("period_s")}, "period in seconds", 1, MOST_S),
         integer(arguments, "per_statement_tokens", 0, MOST_TOKENS),
         number(arguments, "per_statement_seconds", 0, MOST_S),
         time.time(),

@@ -1,6 +1,7 @@
 """embed, similarity, tokens: what the embedder says about texts."""
 
 import asyncio
+from typing import cast
 
 import numpy as np
 import orjson
@@ -9,6 +10,7 @@ from . import errors, metrics
 from .arguments import choice, flag, optional_text, text, visible
 from .entry import Use
 from .errors import HostError
+from .generation import Generator
 from .model import empty
 from .pooling import unit
 from .queue import LANES
@@ -121,7 +123,21 @@ async def similarity(registry: Registry, arguments: dict) -> dict:
 
 
 async def tokens(registry: Registry, arguments: dict) -> dict:
-    """Number of content tokens of a text; raises HostError LO102, LO201."""
-    content = text(arguments, "input", limit=10_000_000)
-    async with registry.local(optional_text(arguments, "model")) as use:
+    """Number of content tokens of a text; raises HostError LO102, LO201, LO206 where only a server could count."""
+    content, alias = text(arguments, "input", limit=10_000_000), optional_text(arguments, "model")
+    entry = registry.entries.get(alias or "")
+    if entry is None or entry.task != "generate":
+        return await _counted(registry, alias, content)
+    if registry.allowed(alias, "generate").origin.kind != "builtin":
+        async with registry.use(alias, "generate") as use:
+            counted = await cast(Generator, use.model).count([content])
+        if counted is None:
+            why = f'the model "{alias}" runs elsewhere: its server alone could count tokens'
+            raise HostError(errors.UNKNOWN_ENGINE, why, "Leave model out: the default embedder's count is near it.")
+        return {"tokens": counted[0]}
+    return await _counted(registry, None, content)  # extractive borrows the default embedder
+
+
+async def _counted(registry: Registry, alias: str | None, content: str) -> dict:
+    async with registry.local(alias) as use:
         return {"tokens": len((await use.model.encode([content]))[0])}

@@ -10,13 +10,11 @@ from contextlib import aclosing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
-import orjson
-
 from . import errors
 from .arguments import optional_text
 from .entry import Use
 from .errors import HostError
-from .generation import Generation, GenerationRequest, Generator, arguments, complete, complete_all
+from .generation import Generation, GenerationRequest, Generator, arguments, complete, complete_all, document
 from .generation.request import Timings, Usage
 from .registry import Registry
 
@@ -110,8 +108,8 @@ def _result(use: Use, request: GenerationRequest, found: Generation) -> dict:
     parsed = None
     if request.constraint and found.complete and not found.tool_calls:
         try:
-            parsed = orjson.loads(found.text) if request.constraint.kind == "schema" else None
-        except orjson.JSONDecodeError:
+            parsed = document.written(found.text) if request.constraint.kind == "schema" else None
+        except ValueError:
             raise HostError(errors.INTERNAL_ERROR, f'what the model "{use.entry.alias}" wrote is no JSON') from None
     usage = asdict(found.usage)
     return {

@@ -14,11 +14,16 @@ Statement = tuple[bytes, list[Any]]
 Vector = list[float]
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON text; not the backslash of a text before the letters u0000
 REMOVE = "PostgreSQL cannot store it: remove it from the text."
+# Arguments that are arrays of texts wherever they stand.
+MANY = {"inputs", "left_inputs", "right_inputs", "prompts", "documents"}
+MANY |= {"labels", "descriptions", "choices", "stop", "categories"}
 
 
 def call(function: str, columns: str = "*", **arguments: Any) -> Statement:
     """The statement that calls a function by its arguments' names."""
     named = ", ".join(f"{name} => %s" for name in arguments)
+    for name in MANY & arguments.keys():
+        arguments[name] = None if arguments[name] is None else _several(name, arguments[name])
     return f"SELECT {columns} FROM {function}({named})".encode(), [parameter(value) for value in arguments.values()]
 
 
@@ -31,6 +36,13 @@ def parameter(value: Any) -> Any:
     if isinstance(value, str) and "\0" in value:
         raise BadArgument("text contains a NUL character", hint=REMOVE)
     return value
+
+
+def _several(name: str, values: Iterable[Any]) -> list[Any]:
+    """An argument of many texts; raises BadArgument for one text, which Python would let pass for its letters."""
+    if isinstance(values, (str, bytes)):
+        raise BadArgument(f"{name} is a single text", hint=f"Pass a list of texts: {name}=[...].")
+    return list(values)
 
 
 def jsonb(value: Any) -> Any:

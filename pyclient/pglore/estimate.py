@@ -46,7 +46,7 @@ class AsyncEstimates(AsyncSession):
         raises  BadArgument, UnknownModel, psycopg.errors.InsufficientPrivilege
         """
         given: dict[str, Any] = {"model": model, "total": total, "max_tokens": max_tokens, "query": query}
-        rows = await self._rows(call("lore.estimate", operation=operation, inputs=list(inputs), **given))
+        rows = await self._rows(call("lore.estimate", operation=operation, inputs=inputs, **given))
         return build(Estimate, rows[0])
 
     async def estimate_column(
@@ -80,7 +80,7 @@ class Estimates(Session):
         raises  BadArgument, UnknownModel, psycopg.errors.InsufficientPrivilege
         """
         given: dict[str, Any] = {"model": model, "total": total, "max_tokens": max_tokens, "query": query}
-        rows = self._rows(call("lore.estimate", operation=operation, inputs=list(inputs), **given))
+        rows = self._rows(call("lore.estimate", operation=operation, inputs=inputs, **given))
         return build(Estimate, rows[0])
 
     def estimate_column(

@@ -94,7 +94,7 @@ class AsyncGenerate(AsyncSession):
         """
         if isinstance(prompt, str):
             return first(await self._rows(_call("lore.generate", options, prompt=prompt)))
-        return first(await self._rows(_call("lore.generate", options, prompts=list(prompt))))
+        return first(await self._rows(_call("lore.generate", options, prompts=prompt)))
 
     async def generate_result(self, prompt: str, **options: Unpack[PromptOptions]) -> Generation:
         """The same with its parsed JSON, finish reason, tokens and times."""
@@ -161,7 +161,7 @@ class Generate(Session):
         """
         if isinstance(prompt, str):
             return first(self._rows(_call("lore.generate", options, prompt=prompt)))
-        return first(self._rows(_call("lore.generate", options, prompts=list(prompt))))
+        return first(self._rows(_call("lore.generate", options, prompts=prompt)))
 
     def generate_result(self, prompt: str, **options: Unpack[PromptOptions]) -> Generation:
         """The same with its parsed JSON, finish reason, tokens and times."""

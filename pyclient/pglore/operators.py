@@ -87,7 +87,7 @@ class Shares:
 
 class AsyncOperators(AsyncSession):
     async def _operate(self, function: str, given: str | Texts, **named: Any) -> Any:
-        inputs = {"input": given} if isinstance(given, str) else {"inputs": list(given)}
+        inputs = {"input": given} if isinstance(given, str) else {"inputs": given}
         return first(await self._rows(call(f"lore.{function}", **inputs, **named)))
 
     @overload
@@ -105,7 +105,7 @@ class AsyncOperators(AsyncSession):
 
     async def matches_result(self, inputs: Texts, condition: str, **options: Unpack[DecidingOptions]) -> list[Matched]:
         """The same with scores and who decided; a text that failed alone has its error, and stops no other."""
-        rows = await self._rows(call("lore.matches_result", inputs=list(inputs), condition=condition, **options))
+        rows = await self._rows(call("lore.matches_result", inputs=inputs, condition=condition, **options))
         return [build(Matched, row) for row in rows]
 
     @overload
@@ -121,20 +121,19 @@ class AsyncOperators(AsyncSession):
 
         raises  EmptyInput, InputTooLong, BadArgument, UnknownModel, HostDown, HostBusy
         """
-        return await self._operate("classify", input, labels=list(labels), **options)
+        return await self._operate("classify", input, labels=labels, **options)
 
     async def classify_multiple(self, input: str, labels: Sequence[str], **options: Unpack[LabelOptions]) -> list[str]:
         """All labels that fit a text, the nearest first."""
-        return await self._operate("classify_multiple", input, labels=list(labels), **options)
+        return await self._operate("classify_multiple", input, labels=labels, **options)
 
     async def classify_result(
         self, inputs: Texts, labels: Sequence[str], *, multiple: bool = False, **options: Unpack[LabelOptions]
     ) -> list[Classified]:
         """The labels of many texts with scores and who decided; with multiple, any number of labels for each."""
-        named: dict[str, Any] = {"labels": list(labels), "multiple": multiple, **options}
+        named: dict[str, Any] = {"labels": labels, "multiple": multiple, **options}
         return [
-            build(Classified, row)
-            for row in await self._rows(call("lore.classify_result", inputs=list(inputs), **named))
+            build(Classified, row) for row in await self._rows(call("lore.classify_result", inputs=inputs, **named))
         ]
 
     async def classify_scores(
@@ -146,7 +145,7 @@ class AsyncOperators(AsyncSession):
         descriptions: Sequence[str | None] | None = None,
     ) -> dict[str, float]:
         """How near the labels are to a text by the embedding, the nearest first: at most 20."""
-        named: dict[str, Any] = {"labels": list(labels), "embedder": embedder, "descriptions": descriptions}
+        named: dict[str, Any] = {"labels": labels, "embedder": embedder, "descriptions": descriptions}
         rows = await self._rows(call("lore.classify_scores", input=input, **named))
         return {row["label"]: row["score"] for row in rows}
 
@@ -165,7 +164,7 @@ class AsyncOperators(AsyncSession):
 
     async def sentiment_result(self, inputs: Texts, **options: Unpack[DecidingOptions]) -> list[Felt]:
         """The same with scores and who decided."""
-        rows = await self._rows(call("lore.sentiment_result", inputs=list(inputs), **options))
+        rows = await self._rows(call("lore.sentiment_result", inputs=inputs, **options))
         return [build(Felt, row) for row in rows]
 
     @overload
@@ -206,7 +205,7 @@ class AsyncOperators(AsyncSession):
         """Who decided so far which label fits, as this role asked in this database."""
         named: dict[str, Any] = {"model": model, "embedder": embedder, "descriptions": descriptions}
         named |= {"instruction": instruction, "agreement": agreement, "multiple": multiple}
-        return build(Shares, (await self._rows(call("lore.classify_shares", labels=list(labels), **named)))[0])
+        return build(Shares, (await self._rows(call("lore.classify_shares", labels=labels, **named)))[0])
 
     async def similarity_join(
         self,
@@ -230,9 +229,7 @@ class AsyncOperators(AsyncSession):
             "model": model,
             "embedder": embedder,
         }
-        statement = call(
-            "lore.similarity_join", left_inputs=list(left_inputs), right_inputs=list(right_inputs), **named
-        )
+        statement = call("lore.similarity_join", left_inputs=left_inputs, right_inputs=right_inputs, **named)
         return [build(Pair, row) for row in await self._rows(statement)]
 
 
@@ -241,7 +238,7 @@ class AsyncOperators(AsyncSession):
 
 class Operators(Session):
     def _operate(self, function: str, given: str | Texts, **named: Any) -> Any:
-        inputs = {"input": given} if isinstance(given, str) else {"inputs": list(given)}
+        inputs = {"input": given} if isinstance(given, str) else {"inputs": given}
         return first(self._rows(call(f"lore.{function}", **inputs, **named)))
 
     @overload
@@ -259,7 +256,7 @@ class Operators(Session):
 
     def matches_result(self, inputs: Texts, condition: str, **options: Unpack[DecidingOptions]) -> list[Matched]:
         """The same with scores and who decided; a text that failed alone has its error, and stops no other."""
-        rows = self._rows(call("lore.matches_result", inputs=list(inputs), condition=condition, **options))
+        rows = self._rows(call("lore.matches_result", inputs=inputs, condition=condition, **options))
         return [build(Matched, row) for row in rows]
 
     @overload
@@ -275,20 +272,19 @@ class Operators(Session):
 
         raises  EmptyInput, InputTooLong, BadArgument, UnknownModel, HostDown, HostBusy
         """
-        return self._operate("classify", input, labels=list(labels), **options)
+        return self._operate("classify", input, labels=labels, **options)
 
     def classify_multiple(self, input: str, labels: Sequence[str], **options: Unpack[LabelOptions]) -> list[str]:
         """All labels that fit a text, the nearest first."""
-        return self._operate("classify_multiple", input, labels=list(labels), **options)
+        return self._operate("classify_multiple", input, labels=labels, **options)
 
     def classify_result(
         self, inputs: Texts, labels: Sequence[str], *, multiple: bool = False, **options: Unpack[LabelOptions]
     ) -> list[Classified]:
         """The labels of many texts with scores and who decided; with multiple, any number of labels for each."""
-        named: dict[str, Any] = {"labels": list(labels), "multiple": multiple, **options}
+        named: dict[str, Any] = {"labels": labels, "multiple": multiple, **options}
         return [
-            build(Classified, row)
-            for row in self._rows(call("lore.classify_result", inputs=list(inputs), **named))
+            build(Classified, row) for row in self._rows(call("lore.classify_result", inputs=inputs, **named))
         ]
 
     def classify_scores(
@@ -300,7 +296,7 @@ class Operators(Session):
         descriptions: Sequence[str | None] | None = None,
     ) -> dict[str, float]:
         """How near the labels are to a text by the embedding, the nearest first: at most 20."""
-        named: dict[str, Any] = {"labels": list(labels), "embedder": embedder, "descriptions": descriptions}
+        named: dict[str, Any] = {"labels": labels, "embedder": embedder, "descriptions": descriptions}
         rows = self._rows(call("lore.classify_scores", input=input, **named))
         return {row["label"]: row["score"] for row in rows}
 
@@ -319,7 +315,7 @@ class Operators(Session):
 
     def sentiment_result(self, inputs: Texts, **options: Unpack[DecidingOptions]) -> list[Felt]:
         """The same with scores and who decided."""
-        rows = self._rows(call("lore.sentiment_result", inputs=list(inputs), **options))
+        rows = self._rows(call("lore.sentiment_result", inputs=inputs, **options))
         return [build(Felt, row) for row in rows]
 
     @overload
@@ -360,7 +356,7 @@ class Operators(Session):
         """Who decided so far which label fits, as this role asked in this database."""
         named: dict[str, Any] = {"model": model, "embedder": embedder, "descriptions": descriptions}
         named |= {"instruction": instruction, "agreement": agreement, "multiple": multiple}
-        return build(Shares, (self._rows(call("lore.classify_shares", labels=list(labels), **named)))[0])
+        return build(Shares, (self._rows(call("lore.classify_shares", labels=labels, **named)))[0])
 
     def similarity_join(
         self,
@@ -384,7 +380,5 @@ class Operators(Session):
             "model": model,
             "embedder": embedder,
         }
-        statement = call(
-            "lore.similarity_join", left_inputs=list(left_inputs), right_inputs=list(right_inputs), **named
-        )
+        statement = call("lore.similarity_join", left_inputs=left_inputs, right_inputs=right_inputs, **named)
         return [build(Pair, row) for row in self._rows(statement)]

@@ -26,7 +26,7 @@ class AsyncRerank(AsyncSession):
 
         raises  EmptyInput, InputTooLong, UnknownModel, HostBusy
         """
-        statement = call("lore.rerank", query=query, documents=list(documents), model=model, top_k=top_k)
+        statement = call("lore.rerank", query=query, documents=documents, model=model, top_k=top_k)
         return [build(Ranked, row) for row in await self._rows(statement)]
 
 
@@ -41,5 +41,5 @@ class Rerank(Session):
 
         raises  EmptyInput, InputTooLong, UnknownModel, HostBusy
         """
-        statement = call("lore.rerank", query=query, documents=list(documents), model=model, top_k=top_k)
+        statement = call("lore.rerank", query=query, documents=documents, model=model, top_k=top_k)
         return [build(Ranked, row) for row in self._rows(statement)]

@@ -142,7 +142,7 @@ class AsyncRewrite(AsyncOperators):
         raises  EmptyInput, InputTooLong, BadArgument, UnknownModel, UnknownEngine, HostDown, HostBusy
         """
         named: dict[str, Any] = {
-            "categories": None if categories is None else list(categories),
+            "categories": categories,
             "region": region,
             "model": model,
         }
@@ -158,13 +158,11 @@ class AsyncRewrite(AsyncOperators):
     ) -> list[Redacted]:
         """The same of many with how often each category was found."""
         named: dict[str, Any] = {
-            "categories": None if categories is None else list(categories),
+            "categories": categories,
             "region": region,
             "model": model,
         }
-        return [
-            build(Redacted, row) for row in await self._rows(call("lore.redact_result", inputs=list(inputs), **named))
-        ]
+        return [build(Redacted, row) for row in await self._rows(call("lore.redact_result", inputs=inputs, **named))]
 
 
 # Below: the same without async, written by `python pyclient/derive.py`.
@@ -276,7 +274,7 @@ class Rewrite(Operators):
         raises  EmptyInput, InputTooLong, BadArgument, UnknownModel, UnknownEngine, HostDown, HostBusy
         """
         named: dict[str, Any] = {
-            "categories": None if categories is None else list(categories),
+            "categories": categories,
             "region": region,
             "model": model,
         }
@@ -292,10 +290,8 @@ class Rewrite(Operators):
     ) -> list[Redacted]:
         """The same of many with how often each category was found."""
         named: dict[str, Any] = {
-            "categories": None if categories is None else list(categories),
+            "categories": categories,
             "region": region,
             "model": model,
         }
-        return [
-            build(Redacted, row) for row in self._rows(call("lore.redact_result", inputs=list(inputs), **named))
-        ]
+        return [build(Redacted, row) for row in self._rows(call("lore.redact_result", inputs=inputs, **named))]

@@ -190,6 +190,14 @@ def test_a_structured_answer_that_breaks_a_rule_is_told_beside_what_was_written(
     assert json.loads(found["raw"].content)["setup"] == "Why did the cat sit?"
 
 
+def test_tokens_are_counted_by_the_database_and_not_by_a_tokenizer_of_a_hub(taught, babbler):
+    with pglore.connect() as lore:
+        count = lore.tokens("How many are these?", model=taught)
+        assert ChatPglore(model=taught).get_num_tokens("How many are these?") == count > 0
+        count = lore.tokens("How many are these?")
+    assert ChatPglore(model=babbler).get_num_tokens("How many are these?") == count
+
+
 def test_errors_are_those_of_the_list_and_may_be_caught_for_another_model(taught):
     with pytest.raises(pglore.UnknownModel):
         ChatPglore(model="none").invoke("Hello")

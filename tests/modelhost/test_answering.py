@@ -163,6 +163,16 @@ def test_marks_are_numbered_as_they_come_one_number_for_a_quote():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("dash", ["-", "\u2013"])
+def test_a_range_of_given_sources_is_a_mark_of_each_and_one_of_others_is_none(dash):
+    for size in (None, 1, 2, 3):
+        text, marks = told(f"Dogs bark, birds sing and cats purr [1{dash}3].", size)
+        assert text == "Dogs bark, birds sing and cats purr [1][2][3]." and len(marks.citations) == 3
+        for other in ("[0-9]", "[1-9]", "[3-1]", "[a-z]"):
+            text, marks = told(f"It matches {other}.", size)
+            assert text == f"It matches {other}." and not marks.citations and not marks.foreign
+
+
 @pytest.mark.parametrize(
     ("text", "shown", "foreign"),
     [
@@ -181,7 +191,7 @@ def test_every_citation_of_hostile_texts_is_a_source_that_was_given_and_quotes_i
     chance = random.Random(7)
     bits = ["[", "]", "[1]", "[2]", "[3]", "[4]", "[99]", "[1", "2]", "[[", "]]", "【1】", "[1,", " 9]", "[^2]", " "]
     bits += ["[source 3]", "[٢]", "Dogs bark", "birds sing.", "NO_ANSWER", "[0]", "[-1]", "\u2026", "\u0000", "[]"]
-    bits += ["\n", "x" * 90]
+    bits += ["\n", "x" * 90, "[1-3]", "-2]", "[2\u20139]"]
     for _ in range(3000):
         text = "".join(chance.choice(bits) for _ in range(chance.randint(1, 12)))
         shown, marks = told(text, chance=chance)

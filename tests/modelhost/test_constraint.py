@@ -121,6 +121,29 @@ async def test_a_stop_string_ends_a_constrained_text_too(folder):  # noqa: F811
     assert (answer.finish_reason, answer.complete) == ("stop", False)
 
 
+async def test_a_format_that_is_not_known_is_a_remark(folder):  # noqa: F811
+    schema = thing(path={"type": "string", "format": "file-path"}, kind={"const": {"format": "pdf"}})
+    async with loaded(folder("Qwen3")) as model:
+        answer = await complete(model, asked("x", constraint=language.schema(schema), max_tokens=60))
+    assert json.loads(answer.text)["kind"] == {"format": "pdf"}
+
+
+@pytest.mark.parametrize(
+    "constraint, why",
+    [
+        (language.regex("(?=a)b"), "look-around"),
+        (language.regex("["), "unclosed character class"),
+        (language.schema({"type": "string", "pattern": "(?=a)b"}), "look-around"),
+        (language.schema({"$ref": "#"}), "no text that keeps it"),
+        (language.schema({"oneOf": [{"type": "integer"}, {"type": "number"}]}), "use anyOf"),
+    ],
+)
+async def test_what_is_wrong_with_a_constraint_is_said_in_words(folder, constraint, why):  # noqa: F811
+    async with loaded(folder("Qwen3")) as model:
+        (found,) = await complete_all(model, [asked("x", constraint=constraint)])
+    assert why in found.message
+
+
 @pytest.mark.parametrize("kind", ["schema", "regex", "choices", "grammar"])
 async def test_values_that_are_no_constraint_are_refused(folder, kind, tmp_path: Path):  # noqa: F811
     async with loaded(folder("Qwen3")) as model:

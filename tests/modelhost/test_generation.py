@@ -151,6 +151,13 @@ async def test_top_p_leaves_only_the_likeliest_tokens(folder):
         assert (await complete(model, asked("x", temperature=1.0, top_p=1e-9))).text == greedy.text
 
 
+async def test_a_temperature_that_is_all_but_zero_takes_the_likeliest_tokens(folder):
+    async with loaded(folder("Qwen3")) as model:
+        greedy = await complete(model, asked("x"))
+        for temperature in (1e-30, 1e-46, 1e-300):
+            assert (await complete(model, asked("x", temperature=temperature))).text == greedy.text
+
+
 async def test_a_text_ends_before_its_stop_string_and_no_piece_shows_part_of_it(folder):
     async with loaded(folder("Qwen3")) as model:
         whole = (await complete(model, asked("tell me", max_tokens=60))).text

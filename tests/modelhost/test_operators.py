@@ -162,6 +162,15 @@ def test_central_sentences_say_different_things_and_keep_to_the_words():
     assert central.split("Just two.") == ["Just two."] and central.split(" \n ") == []
 
 
+def test_what_has_no_sentences_is_cut_and_letters_without_spaces_count_as_words():
+    for text in ("lorem ipsum dolor " * 5000, "\u3042\u3044" * 5000, ("\u3042" * 200 + " ") * 90, "x" * 5000):
+        assert max(map(central.words_of, central.split(text))) <= central.LONGEST
+    assert central.words_of("The cat sleeps.") == 3
+    assert central.words_of("猫は眠っている。") in range(3, 6) and central.words_of("แมวกำลังนอนหลับ") in range(3, 9)
+    sentences = [f"第{number}章では索引の作り方を説明します。" for number in range(9)]
+    assert len(central.choose(sentences, np.eye(9), 30)) in (2, 3)
+
+
 @pytest.mark.parametrize("op", [*sorted(OPERATORS), "decided"])
 def test_arguments_of_any_kind_are_answered(running, link, op):
     names = (

@@ -319,11 +319,35 @@ async def test_an_answer_that_does_not_keep_the_schema_is_asked_for_anew_with_wh
     assert (await fails(complete(generator, asking(constraint=SCHEMA)))).code == errors.MODEL_NOT_LOADED
 
 
+@pytest.mark.parametrize(
+    "constraint, answer, text",
+    [
+        (SCHEMA, '```json\n{"n": 3}\n```', '{"n": 3}'),
+        (SCHEMA, ' {"n": 3}\n', '{"n": 3}'),
+        (Constraint("choices", ["yes", "no"]), "yes\n", "yes"),
+        (Constraint("choices", ["yes", "no"]), '```json\n{"answer": "no"}\n```', "no"),
+        (Constraint("choices", [" yes", "yes"]), " yes", " yes"),
+    ],
+)
+async def test_what_a_server_puts_around_an_answer_is_taken_off(remote, server, constraint, answer, text):
+    generator = await ready(remote(), server)
+    server.script = [said(answer)]
+    assert (await complete(generator, asking(constraint=constraint))).text == text
+
+
 async def test_a_schema_cut_by_the_bound_of_tokens_is_not_complete(remote, server):
     generator = await ready(remote(), server)
     server.script = [said('{"n":', reason="length")]
     found = await complete(generator, asking(constraint=SCHEMA))
     assert (found.text, found.finish_reason, found.complete) == ('{"n":', "length", False)
+
+
+async def test_a_schema_of_words_that_strict_servers_refuse_is_not_said_to_be_strict(remote, server):
+    generator = await ready(remote(), server)
+    server.script = [said('{"n": "x"}')]
+    short = {**SCHEMA.value, "properties": {"n": {"type": "string", "minLength": 1}}}
+    await complete(generator, asking(constraint=Constraint("schema", short)))
+    assert server.bodies[-1]["response_format"]["json_schema"]["strict"] is False
 
 
 async def test_a_schema_with_optional_properties_is_not_said_to_be_strict(remote, server):
@@ -332,6 +356,36 @@ async def test_a_schema_with_optional_properties_is_not_said_to_be_strict(remote
     loose = Constraint("schema", {"type": "object", "properties": {"n": {"type": "integer"}}})
     await complete(generator, asking(constraint=loose))
     assert server.bodies[-1]["response_format"]["json_schema"]["strict"] is False
+
+
+LETTERS = {"type": "array", "items": {"$ref": "#/$defs/letter"}}
+DEFINED = {"$defs": {"letter": {"enum": ["a", "b"]}}}
+
+
+@pytest.mark.parametrize("said_by_server", ['{"answer": ["a"]}', '["a"]'])
+async def test_a_schema_of_no_object_is_asked_for_inside_of_one(remote, server, said_by_server):
+    generator = await ready(remote(), server)
+    server.script = [said(said_by_server)]
+    assert (await complete(generator, asking(constraint=Constraint("schema", LETTERS | DEFINED)))).text == '["a"]'
+    asked = server.bodies[-1]["response_format"]["json_schema"]["schema"]
+    assert asked["type"] == "object" and asked["properties"]["answer"] == LETTERS
+    assert asked["$defs"] == DEFINED["$defs"]
+
+
+async def test_what_refers_to_its_own_root_is_asked_for_as_it_is(remote, server):
+    generator = await ready(remote(), server)
+    tree = {"type": "array", "items": {"$ref": "#"}}
+    server.script = [said("[[]]")]
+    assert (await complete(generator, asking(constraint=Constraint("schema", tree)))).text == "[[]]"
+    assert server.bodies[-1]["response_format"]["json_schema"]["schema"] == tree
+
+
+async def test_json_of_any_shape_is_asked_for_in_words_too(remote, server):
+    generator = await ready(remote(), server)
+    server.script = [said('{"a": 1}')]
+    assert (await complete(generator, asking(constraint=Constraint("schema", True)))).text == '{"a": 1}'
+    assert server.bodies[-1]["response_format"] == {"type": "json_object"}
+    assert "JSON" in server.bodies[-1]["messages"][0]["content"]
 
 
 WAYS = [
@@ -381,6 +435,24 @@ async def test_the_reasoning_of_a_model_is_not_in_its_text(remote, server):
     generator = await ready(remote(), server)
     server.script = [stream(delta(reasoning_content="hm"), delta("yes"), delta(reason="stop"), END)]
     assert (await complete(generator, asking())).text == "yes"
+
+
+@pytest.mark.parametrize(
+    "pieces, text",
+    [
+        (["<think>", "is it", "?</th", "ink>\n\n", "yes"], "yes"),
+        (["\n<th", "ink>hm</think> yes", " and no"], "yes and no"),
+        (["<think>not come to an end"], ""),
+        (["<thi", "s> is a word"], "<this> is a word"),
+        (["<th"], "<th"),
+        (["\n", "yes <think>no</think>"], "\nyes <think>no</think>"),
+    ],
+)
+async def test_what_a_model_thinks_first_is_not_in_its_text_either(remote, server, pieces, text):
+    generator = await ready(remote(), server)
+    for whole in (True, False):
+        server.script = [said(*pieces)]
+        assert (await complete(generator, asking(whole=whole))).text == text
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/octet-stream", ""])
@@ -435,3 +507,28 @@ def test_an_option_that_a_generator_cannot_have_is_refused(remote, options):
 async def test_loading_asks_for_no_text_which_may_cost(remote, server):
     await remote().ready()
     assert server.bodies == [{}] and "GET /v1/models" in server.heads[0]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"delta": ["x"], "finish_reason": "stop"},
+        {"delta": "x", "finish_reason": "stop"},
+        {"delta": {"tool_calls": [{"index": 0, "function": "f"}]}, "finish_reason": "stop"},
+        {"delta": {"tool_calls": [{"index": [0], "function": {"name": "f"}}]}, "finish_reason": "stop"},
+        {"delta": {"tool_calls": [{"index": 0, "function": {"name": ["f"]}}]}, "finish_reason": "stop"},
+    ],
+)
+async def test_a_message_of_another_shape_is_an_error_of_the_list(remote, server, choice):
+    generator = await ready(remote(), server)
+    server.always = stream(event({"choices": [choice]}), END)
+    assert (await fails(complete(generator, asking()))).code == errors.MODEL_NOT_LOADED
+
+
+@pytest.mark.parametrize("counts", [(-700, 5), (7, -5), (1 << 31, 5)])
+async def test_tokens_that_cannot_be_are_not_told(remote, server, counts):
+    generator = await ready(remote(), server)
+    usage = dict(zip(("prompt_tokens", "completion_tokens"), counts, strict=True))
+    server.always = said("yes", usage=usage)
+    found = (await complete(generator, asking())).usage
+    assert found.prompt_tokens == 0 and found.completion_tokens == 1

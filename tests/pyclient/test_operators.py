@@ -61,3 +61,18 @@ def test_wrong_arguments_are_the_clients_exceptions(lore):
         lore.classify("a", ["x", "x"])
     with pytest.raises(pglore.EmptyInput, match="element 2"):
         lore.sentiment(["a", ""])
+
+
+def test_one_text_where_many_belong_is_told_and_not_taken_for_its_letters(lore):
+    for call in (
+        lambda: lore.classify(CATS[0], "animals"),
+        lambda: lore.classify(CATS[0], ["a", "b"], descriptions="ab"),
+        lambda: lore.matches_result(CATS[0], "about cats"),
+        lambda: lore.redact(CATS[0], categories="email"),
+        lambda: lore.rerank("cats", "ab"),
+        lambda: lore.generate("Choose.", choices="ab"),
+        lambda: list(lore.generate_stream("Choose.", stop="ab")),
+    ):
+        with pytest.raises(pglore.BadArgument, match="is a single text"):
+            call()
+    assert lore.classify(CATS[0], {"animals": 1, "law": 2}.keys()) == "animals"

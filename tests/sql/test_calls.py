@@ -31,6 +31,13 @@ def test_a_call_stays_in_the_log_when_its_transaction_is_rolled_back(db):
     assert calls(db, db.info.backend_pid) == [("embed", "all-minilm-l6-v2", 1, "ok")]
 
 
+@pytest.mark.parametrize("since", ["-infinity", "1066-10-14", "infinity"])
+def test_a_log_since_any_moment_can_be_asked_for(db, since):
+    db.execute("SELECT lore.embed('a')")
+    count = db.execute("SELECT count(*) FROM lore.call_log(since => %s::timestamptz)", [since]).fetchone()[0]
+    assert (count > 0) == (since != "infinity")
+
+
 def test_the_calls_of_one_statement_share_its_name(db):
     db.execute("DO $$ BEGIN PERFORM lore.embed('one'); PERFORM lore.similarity('two', 'three'); END $$")
     assert len(calls(db, db.info.backend_pid)) == 2

@@ -152,6 +152,13 @@ def test_a_text_in_parts_is_read_as_a_text(db, writer):
     assert tokens([{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]) == tokens("one\ntwo")
 
 
+def test_the_role_developer_is_the_systems(db):
+    asking = {"role": "user", "content": "The sky is blue. What colour is the sky?"}
+    talks = [json.dumps([{"role": role, "content": "Be brief."}, asking]) for role in ("system", "developer")]
+    told = [db.execute("SELECT text, prompt_tokens FROM lore.chat(%s)", [talk]).fetchone() for talk in talks]
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize("kind, said", [("image_url", "an image"), ("input_audio", "a sound"), ("odd", "no text")])
 @pytest.mark.parametrize("model", ["writer", "extractive"])
 def test_what_is_no_text_in_a_message_is_refused_by_name(db, writer, model, kind, said):

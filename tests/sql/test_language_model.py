@@ -60,6 +60,17 @@ def test_a_schema_choices_and_a_pattern_are_kept(db, tiny):
     assert one(db, "SELECT lore.generate('a', model => 'tiny', grammar => %s) ~ '^\\([0-9]{2}\\)$'", grammar)
 
 
+def test_numbers_are_parsed_digit_for_digit_however_many_there_are(db, tiny):
+    written = db.execute(
+        "SELECT text, text::jsonb = parsed, length(text) FROM generate_series(1, 8) AS n, LATERAL lore.generate_result("
+        """n::text, model => 'tiny', schema => '{"type": "integer"}', max_tokens => 400)"""
+    ).fetchall()
+    assert all(same for _, same, _ in written)
+    assert max(length for _, _, length in written) > 20, "none is longer than a float or an integer tells apart"
+    statement = """SELECT lore.extract(%s, '{"type": "integer"}', model => 'tiny', max_tokens => 100)::text"""
+    assert max(len(one(db, statement, str(n))) for n in range(8)) > 20
+
+
 def test_a_stream_under_a_schema_is_the_same_text_in_pieces(db, tiny):
     given = "'a', model => 'tiny', schema => %s"
     rows = db.execute(f"SELECT text, parsed FROM lore.generate_stream({given})", [json.dumps(SCHEMA)]).fetchall()
@@ -87,6 +98,14 @@ def test_what_is_written_becomes_an_object_of_a_class(db, tiny):
     assert isinstance(lore.chat_as(list[Literal["a", "b"]], talk, model="tiny", max_tokens=60), list)
 
 
+def test_tokens_are_counted_as_the_model_that_writes_counts_them(db, tiny):
+    said = "one two three four"
+    usage = "SELECT prompt_tokens FROM lore.generate_result(%s, model => 'tiny', max_tokens => 1)"
+    more = one(db, usage, f"a {said}") - one(db, usage, "a")
+    assert one(db, "SELECT lore.tokens(%s, model => 'tiny')", f" {said}") == more
+    assert one(db, "SELECT lore.tokens('a b', model => 'extractive') = lore.tokens('a b')")
+
+
 def test_a_seed_makes_a_text_repeatable(db, tiny):
     statement = "SELECT lore.generate('a', model => 'tiny', temperature => 1, seed => %s, max_tokens => 12)"
     assert one(db, statement, 7) == one(db, statement, 7) != one(db, statement, 8)
@@ -105,6 +124,8 @@ def test_many_prompts_are_the_texts_of_each(db, tiny):
         ("repeat('hello ', 3000)", "LO102"),
         ('\'a\', schema => \'{"type": "array", "minItems": 1000000}\'', "LO105"),
         ("'a', schema => '{\"not\": {}}'", "LO105"),
+        ("'a', schema => '{\"name\": \"string\"}'", "LO105"),
+        ("'a', system => repeat('x', 1000001)", "LO102"),
     ],
 )
 def test_poison_is_an_error_of_the_list(fails, tiny, arguments, code):

@@ -16,6 +16,7 @@ from .plain import MARK
 
 _NUMBER = re.compile(r"\d+")
 _OWN = re.compile(r"\[(\d+)\]")  # an answer's own form
+_RANGE = re.compile(r"[\[\u3010](\d{1,3})[-\u2013](\d{1,3})[\]\u3011]")  # [1-3], unless it is code: [0-9]
 _SUBSCRIPT = re.compile(r"(?<=[\w\]])\[(\d+)\]")
 _BEGUN = re.compile(r".(?:[\s\d,;&^#]*|[^\]\u3011\n]{0,80})", re.DOTALL)  # what may become a mark, from its bracket on
 _OPEN = re.compile(r"[\[\u3010][^\]\u3011]*\Z")
@@ -82,7 +83,7 @@ class Marks:
         return [asdict(citation) for citation in self.citations]
 
     def _numbered(self, text: str) -> str:
-        given, place = "", 0
+        given, place, text = "", 0, _RANGE.sub(self._listed, text)
         for found in MARK.finditer(text):
             said = text[place : found.start()]
             place = found.end()
@@ -95,6 +96,13 @@ class Marks:
         given += text[place:]
         self._tail = (self._tail + given)[-200:]
         return given
+
+    def _listed(self, found: re.Match) -> str:
+        """The marks of a range of given sources; of others it is no mark, and stays."""
+        first, last = int(found[1]), int(found[2])
+        if not 1 <= first < last <= len(self._sources):
+            return found[0]
+        return f"[{', '.join(map(str, range(first, last + 1)))}]"
 
     def _cited(self, digits: str) -> str:
         number = int(digits) if len(digits) <= 4 else 0

@@ -49,8 +49,11 @@ def request(arguments: dict, *, whole: bool) -> GenerationRequest:
 
 def _conversation(arguments: dict) -> list[dict]:
     system = optional_text(arguments, "system")
+    if system and len(system) > PROMPT_LIMIT:
+        why = f"system is {len(system):,} characters, over the limit of {PROMPT_LIMIT:,}"
+        raise HostError(errors.INPUT_TOO_LONG, why)
     before = [{"role": "system", "content": system}] if system and not system.isspace() else []
-    if arguments.get("messages") is not None:
+    if "messages" in arguments:
         return [*before, *messages(arguments["messages"])]
     return [*before, {"role": "user", "content": visible(arguments, "prompt", limit=PROMPT_LIMIT)}]
 
@@ -67,6 +70,7 @@ def _constraint(arguments: dict) -> Constraint | None:
         if value is not True and not isinstance(value, dict):
             hint = 'Such as {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}.'
             raise HostError(errors.BAD_SCHEMA, "the JSON schema is no object", hint)
+        checking.meant(value)
         if (size := len(orjson.dumps(value))) > checking.SCHEMA_BYTES:
             why = f"the JSON schema is {size:,} bytes, over the limit of {checking.SCHEMA_BYTES:,}"
             raise HostError(errors.BAD_SCHEMA, why, "Ask for fewer properties, in several calls.")

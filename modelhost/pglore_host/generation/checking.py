@@ -3,6 +3,7 @@
 Only engines of linear time look at a caller's patterns: one that backtracks could take for ever.
 """
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -11,10 +12,24 @@ import orjson
 
 from .. import errors
 from ..errors import HostError
+from .grammar import complaint
 from .request import Constraint
 
 SCHEMA_BYTES = 1 << 18
 SHOWN = 200  # characters of a library's word
+# Of JSON Schema: one of these stands in whatever says anything, or means to (title, description).
+WORDS = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    type properties required items prefixItems enum const anyOf oneOf allOf not if $ref $defs definitions $schema $id
+    additionalProperties patternProperties propertyNames minimum maximum exclusiveMinimum exclusiveMaximum multipleOf
+    minLength maxLength pattern format minItems maxItems uniqueItems contains minProperties maxProperties
+    dependentRequired dependentSchemas unevaluatedProperties unevaluatedItems title description $comment default
+    examples
+    """,
+    )
+)
 HIDDEN = "[...]"  # stands for values of the text: an error must not repeat it
 
 
@@ -35,12 +50,19 @@ def _validator(schema: bytes) -> Any:
         raise HostError(errors.BAD_SCHEMA, f"the JSON schema cannot be used: {place}: {why}") from None
 
 
+def meant(schema: Any) -> None:
+    """Raise HostError LO105 for an object such as {"name": "string"}: as a schema, it would allow anything."""
+    if isinstance(schema, dict) and schema and WORDS.isdisjoint(schema):
+        hint = 'Such as {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}.'
+        raise HostError(errors.BAD_SCHEMA, f"the JSON schema says nothing of a document: {min(schema)[:50]!r}", hint)
+
+
 def admit(constraint: Constraint) -> None:
     """Raise HostError LO103 or LO105 for a constraint that nothing could keep or check."""
     if constraint.kind == "schema":
         _validator(orjson.dumps(constraint.value))
     elif constraint.kind in ("regex", "grammar") and (why := _matcher(constraint).get_error()):
-        why = " ".join(why.split())[:SHOWN]
+        why = complaint(why)
         raise HostError(errors.BAD_ARGUMENT, f"the {constraint.kind} cannot be used: {why}")
 
 

@@ -16,8 +16,8 @@ from llguidance.hf import from_tokenizer
 
 from .. import errors
 from ..errors import HostError
+from .grammar import complaint, reach
 from .grammar import grammar as of
-from .grammar import reach
 from .request import KINDS, Constraint
 
 KEPT = 64  # compiled constraints
@@ -274,5 +274,5 @@ def _quoted(state: int, piece: bytes) -> int:
 
 
 def _said(matcher: LLMatcher) -> str:
-    """The first line of llguidance's complaint."""
-    return " ".join(matcher.get_error().splitlines()[:1])[:200] or "llguidance gave up on it"
+    """llguidance's complaint."""
+    return complaint(matcher.get_error()) or "llguidance gave up on it"

@@ -11,6 +11,8 @@ from .request import Constraint
 
 JSON_OPTIONS = {"whitespace_pattern": " ?", "json_allowed_escapes": '"\\bfnrt'}  # no \u0000: jsonb has no such thing
 LIMITS = {"regex": 10_000, "grammar": 100_000, "schema": 200_000}  # characters
+FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri", "unknown"}
+VALUES = ("const", "enum", "default", "examples")  # of a schema: what they hold is no schema
 NODES, DEPTH = 5000, 64  # of a schema: objects, arrays and values
 CHOICES, CHOICE_CHARACTERS = 1000, 2000
 
@@ -41,13 +43,37 @@ def _schema(value: object) -> str:
         raise HostError(errors.BAD_SCHEMA, "the schema is no JSON object")
     if (nodes := sum(1 for _ in _walk(value))) > NODES:
         raise HostError(errors.BAD_SCHEMA, f"the schema is too large: over {min(nodes, NODES):,} parts")
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(_formatted(value), ensure_ascii=False)
     if len(text) > LIMITS["schema"]:
         raise HostError(errors.BAD_SCHEMA, f"the schema is over {LIMITS['schema']:,} characters")
     try:
         return LLMatcher.grammar_from_json_schema(text, overrides=JSON_OPTIONS)
     except ValueError as error:
-        raise HostError(errors.BAD_SCHEMA, f"the schema cannot be used: {str(error).splitlines()[0][:200]}") from error
+        raise HostError(errors.BAD_SCHEMA, f"the schema cannot be used: {complaint(str(error))}") from error
+
+
+def _formatted(part: object) -> object:
+    """A schema without the formats that llguidance does not know: to JSON Schema a format is a remark."""
+    if isinstance(part, list):
+        return [_formatted(inner) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: inner if name in VALUES else _formatted(inner)
+        for name, inner in part.items()
+        if not (name == "format" and isinstance(inner, str) and inner not in FORMATS)
+    }
+
+
+def complaint(text: str) -> str:
+    """What llguidance says against a constraint, in a line that its writer can use."""
+    if "NoExtensionBias" in text:
+        return "there is no text that keeps it"
+    if "coerce_one_of" in text:
+        return "oneOf whose cases may hold at once is not supported, use anyOf"
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    found = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (found or lines or [""])[0][:200]
 
 
 def _walk(value: object) -> Iterator[None]:

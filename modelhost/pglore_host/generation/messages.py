@@ -1,6 +1,7 @@
 """Messages: a conversation and its tools, as callers write them, checked.
 
-A message is {"role": "system" | "user" | "assistant" | "tool", "content": text}. OpenAI's form of a text, an array of
+A message is {"role": "system" | "user" | "assistant" | "tool", "content": text}; "developer", as OpenAI calls the
+system of its newer models, is taken for "system". OpenAI's form of a text, an array of
 {"type": "text", "text"}, is taken too; an image, or whatever else such an array may hold, is not.
 One of the assistant may carry "tool_calls" in place of a text, one of a tool names the call that it answers as
 "tool_call_id".
@@ -46,6 +47,7 @@ def _message(given: object, number: int) -> dict:
     if not isinstance(given, dict):
         raise bad("is no object")
     role, content = given.get("role"), given.get("content")
+    role = "system" if role == "developer" else role
     if role not in ROLES:
         raise bad("has no role that is known")
     if isinstance(content, list):

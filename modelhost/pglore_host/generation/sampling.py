@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 SHORTLIST = 512  # tokens that top_p looks at first: sorting a whole vocabulary takes ten times as long
+COLDEST = 1e-30  # what is colder is 0 as float32, and nothing can be divided by that
 
 
 class Row(Protocol):
@@ -42,7 +43,7 @@ def pick(
     finite, chosen = torch.isfinite(best).tolist(), tokens.tolist()
     drawn = [row for row, how in enumerate(rows) if how.temperature > 0 and finite[row]]
     if drawn:
-        heat = torch.tensor([rows[row].temperature for row in drawn], device=logits.device)
+        heat = torch.tensor([max(rows[row].temperature, COLDEST) for row in drawn], device=logits.device)
         chances = ((logits[drawn] - best[drawn, None]) / heat[:, None]).softmax(dim=-1)
         for number, row in enumerate(drawn):
             chosen[row] = _draw(chances[number], rows[row])

@@ -18,6 +18,10 @@ SHORTEST, LONGEST = 3, 80  # words of a sentence; without one of these, any
 NEW = 0.35  # what is taken off for being like what is there already
 FIRST = 0.03  # the first sentence of a text says more than its place in the middle would
 
+# Scripts that put no space between words: Thai to Khmer, Chinese and Japanese. Two of their letters count as a word.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 _BLANK = re.compile(r"\n\s*\n")
 
 
@@ -29,8 +33,26 @@ def split(text: str) -> list[str]:
         check()
         found += [" ".join(text[a:b].split()) for a, b in sentences.spans(text, start, end)]
         start = gap.end() if gap else end
-    fitting = [sentence for sentence in found if SHORTEST <= len(sentence.split()) <= LONGEST]
-    return list(dict.fromkeys(fitting or found))
+    fitting = [sentence for sentence in found if SHORTEST <= words_of(sentence) <= LONGEST]
+    return list(dict.fromkeys(fitting or [part for sentence in found for part in _cut(sentence)]))
+
+
+def words_of(text: str) -> int:
+    """How many words a text has, about."""
+    spaced, letters = _UNSPACED.subn(" ", text)
+    return len(spaced.split()) + (letters + 1) // 2
+
+
+def _cut(sentence: str) -> list[str]:
+    """What passes for a sentence and is none, a list without an end perhaps, in parts of LONGEST words."""
+    check()
+    if words_of(sentence) <= LONGEST:
+        return [sentence]
+    words = sentence.split()
+    if len(words) < 2:  # 2 letters a word
+        return [sentence[start : start + 2 * LONGEST] for start in range(0, len(sentence), 2 * LONGEST)]
+    parts = [" ".join(words[start : start + LONGEST]) for start in range(0, len(words), LONGEST)]
+    return [part for piece in (parts if len(parts) > 1 else words) for part in _cut(piece)]
 
 
 def choose(texts: list[str], vectors: np.ndarray, words: int, most: int = 1 << 30) -> list[int]:
@@ -43,17 +65,18 @@ def choose(texts: list[str], vectors: np.ndarray, words: int, most: int = 1 << 3
     worth = cosines.mean(axis=1) * len(texts) / max(1, len(texts) - 1)
     worth = worth + FIRST / (1 + np.arange(len(texts)))
     picked: list[int] = []
-    left = words
+    left, sizes = words, np.array([words_of(text) for text in texts])
     closest = np.zeros(len(texts))
     for _ in range(len(texts)):
         check()
         order = worth - NEW * closest
         order[picked] = -np.inf
-        order[[i for i, text in enumerate(texts) if picked and len(text.split()) > left]] = -np.inf
+        if picked:
+            order[sizes > left] = -np.inf
         best = int(order.argmax())
         if order[best] == -np.inf or len(picked) == most:
             break
         picked.append(best)
-        left -= len(texts[best].split())
+        left -= int(sizes[best])
         closest = np.maximum(closest, cosines[best])
     return sorted(picked)

@@ -12,7 +12,7 @@ import orjson
 from .. import errors
 from ..arguments import integer
 from ..errors import HostError
-from ..generation import Constraint, checking
+from ..generation import Constraint, checking, document
 from ..generation.judge import Judge
 from ..registry import Registry
 from . import prompts
@@ -71,6 +71,7 @@ def wanted(given: Any) -> dict:
     if not isinstance(given, dict) or not given:
         hint = 'Such as {"type": "object", "properties": {"name": {"type": "string"}}}, or ["name", "date"].'
         raise HostError(errors.BAD_SCHEMA, "the JSON schema is no object", hint)
+    checking.meant(given)
     if (size := len(orjson.dumps(given))) > checking.SCHEMA_BYTES:
         why = f"the JSON schema is {size:,} bytes, over the limit of {checking.SCHEMA_BYTES:,}"
         raise HostError(errors.BAD_SCHEMA, why, "Ask for fewer properties, in several calls.")
@@ -80,7 +81,10 @@ def wanted(given: Any) -> dict:
 def _document(answer: object) -> object:
     if isinstance(answer, HostError):
         return answer
-    return {"document": orjson.loads(str(answer)), "decided_by": "model"}
+    try:
+        return {"document": document.written(str(answer)), "decided_by": "model"}
+    except HostError as error:
+        return error
 
 
 async def _of_pieces(model: Writer, limit: Constraint, pieces: list[str], most: int, room: int) -> object:
@@ -93,7 +97,10 @@ async def _of_pieces(model: Writer, limit: Constraint, pieces: list[str], most: 
     for answer in answers:
         if isinstance(answer, HostError):
             return answer
-    parts = [orjson.loads(answer) for answer in answers]
+    try:
+        parts = [document.value(answer) for answer in answers]
+    except HostError as error:
+        return error
     whole = merged(parts)
     try:
         await JUDGE.parsed(limit, orjson.dumps(whole).decode())

@@ -5,7 +5,7 @@ Sources: OpenAI's API reference, and what vLLM, SGLang, llama.cpp, Ollama and `t
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -16,7 +16,13 @@ from .options import RemoteOptions
 
 PATH = "/chat/completions"
 MODELS = "/models"
-WRAPPED = "answer"  # the property that a choice or a pattern is asked for in, where a server takes JSON schemas alone
+WRAPPED = "answer"  # the property that what is no object is asked for in, where a server takes schemas of objects alone
+WRAPPING = re.compile(r'\s*\{\s*"answer"\s*:\s*(.*\S)\s*\}\s*', re.DOTALL)
+DEFINITIONS = ("$defs", "definitions")
+JSON_MODE = {"type": "json_object"}
+LAX = {"minLength", "maxLength", "patternProperties", "uniqueItems", "allOf", "oneOf", "not", "if"}  # strict is without
+TOKENS_LIMIT = (1 << 31) - 1  # of an integer in SQL
+THINKING, THOUGHT = "<think>", "</think>"
 FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 REASONS = {"function_call": "tool_calls", "tool_calls": "tool_calls", "length": "length", "max_tokens": "length"}
 
@@ -44,7 +50,7 @@ def body(options: RemoteOptions, name: str, request: GenerationRequest, *, token
         found["tools"] = list(request.tools)
     if request.constraint:
         found |= _structured(options.structured, request.constraint)
-        if options.structured == "none":
+        if options.structured == "none" or found.get("response_format") == JSON_MODE:  # OpenAI's wants it said, too
             found["messages"] = _told(found["messages"], request.constraint)
     return found
 
@@ -78,17 +84,49 @@ def _structured(way: str, constraint: Constraint) -> dict:
             return {"grammar": value}
         raise refusals.unable("a grammar", 'A server that can is told apart by {"structured": "vllm"}.')
     if kind == "schema" and not isinstance(value, dict):
-        return {"response_format": {"type": "json_object"}}
-    schema = value if kind == "schema" else _wrapping(constraint)
+        return {"response_format": JSON_MODE}
+    schema = _wrapping(constraint) if _is_wrapped(way, constraint) else value
     about = {"name": WRAPPED, "schema": schema, "strict": _is_strict(schema)}
     return {"response_format": {"type": "json_schema", "json_schema": about}}
 
 
+def _is_wrapped(way: str, constraint: Constraint) -> bool:
+    """Whether a constraint is asked for inside an object: it is no schema, or one that OpenAI's servers refuse, which
+    take none but of an object. What refers to its own root has to stay there."""
+    value = constraint.value
+    if constraint.kind != "schema" or not isinstance(value, dict):
+        return constraint.kind in ("choices", "regex")
+    if way != "json_schema" or (value.get("type") == "object" and "anyOf" not in value):
+        return False
+    return all(to.startswith(tuple(f"#/{name}/" for name in DEFINITIONS)) for to in _references(value))
+
+
+def _references(part: object) -> list[str]:
+    """What the parts of a schema refer to."""
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    own = [part["$ref"]] if isinstance(part, dict) and isinstance(part.get("$ref"), str) else []
+    return own + [to for one in inner for to in _references(one)]
+
+
 def _wrapping(constraint: Constraint) -> dict:
-    """The schema of an object whose one property keeps a constraint that is no schema."""
+    """The schema of an object whose one property keeps a constraint."""
     inner: dict[str, Any] = {"type": "string"}
-    inner |= {"enum": constraint.value} if constraint.kind == "choices" else {"pattern": f"^(?:{constraint.value})$"}
-    return {"type": "object", "properties": {WRAPPED: inner}, "required": [WRAPPED], "additionalProperties": False}
+    outer: dict[str, Any] = {}
+    if constraint.kind == "schema":
+        given = cast(dict, constraint.value)
+        inner = {name: value for name, value in given.items() if name not in DEFINITIONS}
+        outer = {name: value for name, value in given.items() if name in DEFINITIONS}
+    elif constraint.kind == "choices":
+        inner["enum"] = constraint.value
+    else:
+        inner["pattern"] = f"^(?:{constraint.value})$"
+    return {
+        "type": "object",
+        "properties": {WRAPPED: inner},
+        "required": [WRAPPED],
+        "additionalProperties": False,
+        **outer,
+    }
 
 
 def _is_strict(schema: object) -> bool:
@@ -97,6 +135,8 @@ def _is_strict(schema: object) -> bool:
         return all(map(_is_strict, schema))
     if not isinstance(schema, dict):
         return True
+    if not LAX.isdisjoint(schema):
+        return False
     if isinstance(names := schema.get("properties"), dict):
         required = schema.get("required")
         if schema.get("additionalProperties") is not False or not isinstance(required, list):
@@ -123,17 +163,22 @@ def _told(messages: list[dict], constraint: Constraint) -> list[dict]:
 
 def unwrapped(options: RemoteOptions, constraint: Constraint, text: str) -> str:
     """The text that a constraint is about: out of the object that it was asked for in, and of a fence."""
-    if options.structured == "none":
-        return match[1] if (match := FENCE.fullmatch(text)) else text.strip()
-    way = _structured(options.structured, constraint)
-    if constraint.kind == "schema" or "response_format" not in way:
+    if constraint.kind == "choices" and text in cast(list, constraint.value):
         return text
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-    inner = found.get(WRAPPED) if isinstance(found, dict) else None
-    return inner if isinstance(inner, str) else text
+    plain = match[1] if (match := FENCE.fullmatch(text)) else text.strip()
+    if constraint.kind == "schema" and _is_wrapped(options.structured, constraint):
+        return match[1] if (match := WRAPPING.fullmatch(plain)) else plain
+    if options.structured == "none" or constraint.kind == "schema":
+        return plain
+    if "response_format" in _structured(options.structured, constraint):
+        try:
+            found = orjson.loads(plain)
+        except orjson.JSONDecodeError:
+            found = None
+        inner = found.get(WRAPPED) if isinstance(found, dict) else None
+        if isinstance(inner, str):
+            return inner
+    return plain if constraint.kind == "choices" else text
 
 
 class Reader:
@@ -143,7 +188,8 @@ class Reader:
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.tokens = 0  # counted here: of most servers each event holds one
-        self._calls: dict[int, dict] = {}
+        self._calls: dict[int | str | None, dict] = {}
+        self._thought: str | None = ""  # the text so far while it may be, or is, what the model thinks; then None
 
     def take(self, event: object) -> str:
         """The text of an event; raises HostError for one that tells of an error, or cannot be used."""
@@ -163,6 +209,8 @@ class Reader:
         if isinstance(reason, str):
             self.finish_reason = REASONS.get(reason, reason if reason == "content_filter" else "stop")
         delta = choice.get("delta") or choice.get("message") or {}
+        if not isinstance(delta, dict):
+            raise refusals.garbled("holds a message that is no object")
         text, calls = delta.get("content"), delta.get("tool_calls")
         for number, call in enumerate(calls if isinstance(calls, list) else []):
             self._call(call, number)
@@ -171,16 +219,43 @@ class Reader:
         if not isinstance(text, str):
             raise refusals.garbled("holds a text that is none")
         self.tokens += 1
+        return self._said(text)
+
+    def _said(self, text: str) -> str:
+        """A piece without what the model thinks before it answers, where its server leaves that in the text."""
+        if self._thought is None:
+            return text
+        self._thought += text
+        begun = self._thought.lstrip()
+        if begun.startswith(THINKING):
+            _, ended, text = begun.partition(THOUGHT)
+            if not ended or not text.strip():
+                return ""
+            self._thought = None
+            return text.lstrip()
+        if THINKING.startswith(begun):
+            return ""
+        text, self._thought = self._thought, None
         return text
+
+    def rest(self) -> str:
+        """What was held back, once nothing more comes: a text that only began as a thought does."""
+        text, self._thought = self._thought or "", None
+        return "" if text.lstrip().startswith(THINKING) else text
 
     def _call(self, call: object, number: int) -> None:
         """Add a part of a tool call to what there is of it."""
         if not isinstance(call, dict):
             raise refusals.garbled("holds a tool call that is no object")
         place, function = call.get("index", number), call.get("function") or {}
+        if not isinstance(place, int | str | None) or not isinstance(function, dict):
+            raise refusals.garbled("holds a tool call that is none")
+        name = function.get("name") or ""
+        if not isinstance(name, str):
+            raise refusals.garbled("holds a tool call whose name is no text")
         found = self._calls.setdefault(place, {"id": None, "name": "", "arguments": ""})
         found["id"] = found["id"] or call.get("id")
-        found["name"] += function.get("name") or ""
+        found["name"] += name
         arguments = function.get("arguments") or ""
         found["arguments"] += arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
 
@@ -208,11 +283,16 @@ def _told_error(event: Mapping) -> HostError:
 
 def _usage(found: Mapping) -> Usage | None:
     prompt, completion = found.get("prompt_tokens"), found.get("completion_tokens")
-    if type(prompt) is not int or type(completion) is not int:
+    if not _is_count(prompt) or not _is_count(completion):
         return None
     details = found.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    return Usage(prompt, completion, cached if type(cached) is int else 0)
+    return Usage(cast(int, prompt), cast(int, completion), cast(int, cached) if _is_count(cached) else 0)
+
+
+def _is_count(value: object) -> bool:
+    """Whether a value can be a number of tokens: one below 0 would give back what a budget has spent."""
+    return type(value) is int and 0 <= value <= TOKENS_LIMIT
 
 
 def window_tokens(answer: object, name: str) -> int | None:

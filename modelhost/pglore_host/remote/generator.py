@@ -117,6 +117,8 @@ async def _pieces(server: "Server", request: GenerationRequest, until: float) ->
         metrics.settle(used.prompt_tokens - guess, used.completion_tokens - told, used.cached_tokens)
     if reader.finish_reason is None:
         raise refusals.broke_off()
+    if text := reader.rest():
+        yield Piece(text)
     calls = reader.tool_calls()
     # Some servers say "stop" where they mean the calls.
     reason = "tool_calls" if calls else reader.finish_reason

@@ -24,7 +24,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import ConfigDict, Field, SecretStr
 
-from ..errors import BadArgument, TryAgain
+from ..errors import BadArgument, TryAgain, UnknownEngine
 from ..generate import ChatOptions, Generation
 from ..objects import closed
 from ..pool import Pool, shared
@@ -71,6 +71,14 @@ class ChatPglore(BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         found = super()._get_ls_params(stop=stop, **kwargs)
         return {**found, "ls_model_name": kwargs.get("model") or self.model or "default"}
+
+    def get_num_tokens(self, text: str) -> int:
+        """Tokens of a text as the model counts them; as the default embedder does, where that is up to a server."""
+        with self._pool().client(self.timeout) as lore:
+            try:
+                return lore.tokens(text, model=self.model)
+            except UnknownEngine:
+                return lore.tokens(text)
 
     def _generate(
         self,
