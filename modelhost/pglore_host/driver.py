@@ -96,10 +96,10 @@ class Driver:
             code = errors.OUT_OF_MEMORY if isinstance(error, MemoryError) else errors.INTERNAL_ERROR
             batch[0].job.close(HostError(code, f"the model failed on a text of {ids.shape[1]} tokens: {error}"))
             return
+        # First: who has an answer finds it counted.
+        self._queue.usage.add(len(batch), sum(text.length for text in batch), ids.size, started, time.perf_counter())
         self._deliver(batch, found, mask, pooled)
-        ended = time.perf_counter()
-        self._queue.measured(ids.size, ended - started)
-        self._queue.usage.add(len(batch), sum(text.length for text in batch), ids.size, started, ended)
+        self._queue.measured(ids.size, time.perf_counter() - started)
 
     def _deliver(self, batch: list[Text], found: np.ndarray, mask: np.ndarray, pooled: bool) -> None:
         """Hand out what the engine gave: token states (B, L, D), pooled vectors (B, H), or logits (B, 1)."""

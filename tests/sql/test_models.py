@@ -50,7 +50,7 @@ def test_tokens_counts_content_tokens(db):
     )
     assert db.execute("SELECT lore.tokens(repeat('word ', 50000))").fetchone() == (50_000,)
     with pytest.raises(psycopg.Error) as caught:
-        db.execute("SELECT lore.tokens('a', 'extractive')")
+        db.execute("SELECT lore.tokens('a', 'late-interaction')")
     assert caught.value.sqlstate == "LO201"
     with pytest.raises(psycopg.Error) as caught:
         db.execute("SELECT lore.tokens(repeat('word ', 2000001))")
