@@ -346,18 +346,24 @@ def test_a_join_pairs_what_is_alike_and_the_model_confirms(db, good):
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("statement", "outcomes"),
     [
-        "SELECT lore.classify(ARRAY(SELECT repeat('a long text ', 80) || i FROM generate_series(1, 4000) i), '{a,b}')",
-        "SELECT lore.summarize_agg(repeat('One sentence more. ', 9) || i) FROM generate_series(1, 9000) AS g(i)",
+        (
+            "SELECT lore.classify(ARRAY(SELECT repeat('a long text ', 80) || i FROM generate_series(1, 4000) i), '{a,b}')",
+            {"cancelled"},
+        ),
+        (  # of many calls: the cancel can come between two of them
+            "SELECT lore.summarize_agg(repeat('One sentence more. ', 9) || i) FROM generate_series(1, 9000) AS g(i)",
+            {"ok", "cancelled"},
+        ),
     ],
 )
-def test_a_cancel_ends_it_soon_and_the_hosts_work_too(db, connect, cancel, idle, statement):
+def test_a_cancel_ends_it_soon_and_the_hosts_work_too(db, connect, cancel, idle, statement, outcomes):
     other = connect()
     assert cancel(other, statement, after_s=0.3) < 30
     idle()
-    log = "SELECT outcome FROM lore.calls WHERE pid = %s ORDER BY id DESC LIMIT 1"
-    assert one(db, log, other.info.backend_pid) == "cancelled"
+    found = db.execute("SELECT outcome FROM lore.calls WHERE pid = %s", [other.info.backend_pid]).fetchall()
+    assert found and {outcome for (outcome,) in found} <= outcomes
 
 
 def test_the_planner_tries_cheap_conditions_first(db):
