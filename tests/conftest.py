@@ -273,6 +273,7 @@ def cancel(db: psycopg.Connection) -> Callable[..., float]:
 
     def run(link: psycopg.Connection, statement: str, after_s: float = 0.0) -> float:
         asked, ended = [], threading.Event()
+        db.execute("SELECT lore.embed('before')")  # so that the host and the default model are there
 
         def when_active() -> None:
             while not db.execute("SELECT active FROM lore.host_status()").fetchone()[0]:
