@@ -115,6 +115,12 @@ def test_only_the_bridge_is_python_and_its_bodies_are_short(functions):
     assert [f["signature"] for f in python if len(f["source"].strip().splitlines()) > 5] == []
 
 
+def test_whatever_runs_a_search_runs_it_with_the_same_settings(functions):
+    settings = {f["name"]: sorted(f["config"]) for f in functions if any("hnsw." in one for one in f["config"] or ())}
+    assert {"_search", "_measured", "explain_search"} <= set(settings)
+    assert {name for name, own in settings.items() if own != settings["_search"]} == set()
+
+
 def test_few_functions_run_with_their_owners_rights(functions):
     assert {f["name"] for f in functions if f["definer"]} == SECURITY_DEFINERS
 

@@ -3,7 +3,6 @@
 Only engines of linear time look at a caller's patterns: one that backtracks could take for ever.
 """
 
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -18,18 +17,14 @@ from .request import Constraint
 SCHEMA_BYTES = 1 << 18
 SHOWN = 200  # characters of a library's word
 # Of JSON Schema: one of these stands in whatever says anything, or means to (title, description).
-WORDS = frozenset(
-    re.findall(
-        r"\S+",
-        """
-    type properties required items prefixItems enum const anyOf oneOf allOf not if $ref $defs definitions $schema $id
-    additionalProperties patternProperties propertyNames minimum maximum exclusiveMinimum exclusiveMaximum multipleOf
-    minLength maxLength pattern format minItems maxItems uniqueItems contains minProperties maxProperties
-    dependentRequired dependentSchemas unevaluatedProperties unevaluatedItems title description $comment default
-    examples
-    """,
-    )
-)
+WORDS = frozenset({
+    "type", "properties", "required", "items", "prefixItems", "enum", "const", "anyOf", "oneOf", "allOf", "not", "if",
+    "$ref", "$defs", "definitions", "$schema", "$id", "additionalProperties", "patternProperties", "propertyNames",
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
+    "format", "minItems", "maxItems", "uniqueItems", "contains", "minProperties", "maxProperties",
+    "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems", "title", "description",
+    "$comment", "default", "examples",
+})  # fmt: skip
 HIDDEN = "[...]"  # stands for values of the text: an error must not repeat it
 
 
