@@ -1,51 +1,4 @@
--- 490_recall.sql: how much of what exact search finds the vector index finds, on the collection's own vectors. Needs 485_search_plan.
-
-CREATE TYPE lore._probe AS (
-    embedding vector,                       -- of the query
-    own       bigint,                       -- chunk that it is the vector of, which is not looked for; NULL: of none
-    near      bigint[],                     -- chunks by exact search, nearest first
-    documents bigint[]                      -- their documents
-);
-
-COMMENT ON TYPE lore._probe IS 'A query with its true neighbours.';
-
-CREATE FUNCTION lore._probes(
-    collection lore._collection,
-    sample     integer,
-    queries    vector[],                    -- NULL: vectors of chunks, spread over the collection
-    depth      integer,
-    passing    text,                        -- SQL condition on a document d, or NULL; $3 is the path
-    path       jsonpath
-) RETURNS lore._probe[]
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-SET jit = off
-AS $$
-DECLARE
-    c      lore._collection := collection;
-    p      lore._probe;
-    probes lore._probe[];
-    result lore._probe[] := '{}';
-    near   text := format('SELECT array_agg(n.id ORDER BY n.distance, n.id), array_agg(n.document_id ORDER BY n.distance, n.id)
-        FROM (SELECT c.id, c.document_id, (c.embedding OPERATOR(%s.%s) $1) + 0 AS distance FROM %s AS c WHERE c.id IS DISTINCT FROM $2%s ORDER BY 3, 1 LIMIT %s) AS n',
-        c.vector_schema, lore._operator(c.metric), c.chunks,
-        CASE WHEN passing IS NOT NULL THEN format(' AND c.document_id IN (SELECT d.id FROM %s AS d WHERE %s)', c.documents, passing) ELSE '' END, depth);
-BEGIN
-    IF queries IS NOT NULL THEN
-        SELECT array_agg(ROW(q.embedding, NULL, NULL, NULL)::lore._probe) INTO probes FROM unnest(queries[1:sample]) AS q(embedding);
-    ELSE
-        EXECUTE format('SELECT array_agg(ROW(s.embedding, s.id, NULL, NULL)::lore._probe ORDER BY hashint8extended(s.id, 7), s.id) FROM (
-            SELECT c.id, c.embedding FROM %1$s AS c WHERE c.id IN (SELECT n.id FROM %1$s AS n ORDER BY hashint8extended(n.id, 7), n.id LIMIT $1)) AS s', c.chunks) INTO probes USING sample;
-    END IF;
-    FOREACH p IN ARRAY coalesce(probes, '{}') LOOP
-        EXECUTE near INTO p.near, p.documents USING p.embedding, p.own, path;
-        result := result || p;
-    END LOOP;
-    RETURN result;
-END
-$$;
-
-COMMENT ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath) IS 'A sample of queries with their true neighbours.';
+-- 490_recall.sql: how much of what exact search finds the vector index finds, on the collection's own vectors. Needs 489_probes.
 
 CREATE FUNCTION lore._measured(
     collection lore._collection,
@@ -133,8 +86,6 @@ $$;
 COMMENT ON FUNCTION lore.recall(text, integer, integer, jsonb, vector[]) IS
     'Share of the k true neighbours that a search by vector finds as lore.search goes about it, for a filter too; how it was searched, with what effort, and the median milliseconds. Chunks as queries are found more easily in a graph than new ones; what lore.tune saw of that is taken off. NULL where nothing passes the filter. Raises LO103 argument out of range, LO104 bad filter, LO203 unknown collection, LO205 vector of another size.';
 
-REVOKE ALL ON TYPE lore._probe FROM PUBLIC;
-REVOKE ALL ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath),
+REVOKE ALL ON FUNCTION lore._measured(lore._collection, lore._probe[], integer, text, jsonpath),
     lore.recall(text, integer, integer, jsonb, vector[]) FROM PUBLIC;
-GRANT USAGE ON TYPE lore._probe TO lore_reader;
-GRANT EXECUTE ON FUNCTION lore._probes(lore._collection, integer, vector[], integer, text, jsonpath), lore._measured(lore._collection, lore._probe[], integer, text, jsonpath), lore.recall(text, integer, integer, jsonb, vector[]) TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._measured(lore._collection, lore._probe[], integer, text, jsonpath), lore.recall(text, integer, integer, jsonb, vector[]) TO lore_reader;

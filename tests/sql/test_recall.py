@@ -27,6 +27,29 @@ def test_exact_search_finds_all(db):
     assert recall(db, sample=20) == (1.0, "exact", None, 20)
 
 
+@pytest.mark.parametrize("passing", [None, "d.id % 3 = 0"])
+@pytest.mark.parametrize("depth", [1, 10, 700, 5000])
+def test_what_recall_compares_with_are_the_nearest_in_their_order(db, depth, passing):
+    points(db, rows=3000)
+    # Copies, more of them than a query looks for; and two chunks that no direction leads to.
+    db.execute(
+        "UPDATE lore_data.points_chunks SET embedding = (SELECT embedding FROM lore_data.points_chunks WHERE id = 1) "
+        "WHERE id <= 900"
+    )
+    db.execute(
+        "UPDATE lore_data.points_chunks SET embedding = array_fill(0::real, ARRAY[384])::vector WHERE id IN (950, 951)"
+    )
+    differing = """
+        SELECT count(*), count(*) FILTER (WHERE p.near IS DISTINCT FROM n.near)
+        FROM unnest(lore._probes(lore._open('points'), 60, NULL, %(depth)s, %(passing)s, NULL)) AS p, LATERAL (
+            SELECT array_agg(c.id ORDER BY c.distance, c.id) AS near FROM (
+                SELECT c.id, (c.embedding <=> p.embedding) + 0 AS distance
+                FROM lore_data.points_chunks AS c JOIN lore_data.points_documents AS d ON d.id = c.document_id
+                WHERE c.id <> p.own AND (%(passing)s::text IS NULL OR d.id %% 3 = 0)
+                ORDER BY 2, 1 LIMIT %(depth)s) AS c) AS n"""
+    assert db.execute(differing, {"depth": depth, "passing": passing}).fetchone() == (60, 0)
+
+
 def test_copies_of_a_text_are_all_as_near(db, kind):
     db.execute(
         "UPDATE lore_data.points_chunks SET embedding = (SELECT embedding FROM lore_data.points_chunks WHERE id = 1) "
