@@ -23,13 +23,16 @@ DECLARE
         c.vector_schema, kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions));
     -- IS TRUE keeps a plan that does not know the filter from the index of the metadata, which it would read from end to end for a range.
     allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents,
-        CASE WHEN c.narrowed IS NULL THEN passing ELSE format('(%s) IS TRUE AND %s', passing, c.narrowed) END);
+        CASE WHEN c.narrowed IS NULL AND c.dense IS NOT TRUE THEN passing ELSE concat_ws(' AND ', format('(%s) IS TRUE', passing), c.narrowed) END);
     exact    text := format(E'SELECT c.id, %1$s AS distance%2$s\n    FROM %3$s AS c%%s\n    ORDER BY (%1$s) + 0, c.id\n    LIMIT %4$s', distance, carried, c.chunks, wide);
+    -- The planner does not know how much passes. Chunks are looked up by documents where that is little; else all are read, and what
+    -- coalesce() hides from the planner keeps the outer join, which can only be done so.
+    among    text := CASE WHEN c.dense THEN E'\n    LEFT JOIN allowed AS a ON a.id = c.document_id\n    WHERE coalesce(a.id, 0) <> 0' ELSE E'\n    WHERE c.document_id IN (SELECT id FROM allowed)' END;
 BEGIN
     IF kind.kind IS NULL THEN
         RETURN ARRAY[format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding\n)', embedding)]
             || CASE WHEN passing IS NOT NULL THEN allowed END
-            || format(E'vector_arm AS MATERIALIZED (\n    %s\n)', format(exact, CASE WHEN passing IS NOT NULL THEN E'\n    WHERE c.document_id IN (SELECT id FROM allowed)' ELSE '' END));
+            || format(E'vector_arm AS MATERIALIZED (\n    %s\n)', format(exact, CASE WHEN passing IS NOT NULL THEN among ELSE '' END));
     END IF;
     SELECT string_agg(format(E',\n           set_config(%L, %L, true)', s.key, s.value), '' ORDER BY s.key) INTO settings
     FROM jsonb_each_text(lore._index_settings(kind.kind, effort, fetched, passing IS NOT NULL)) AS s;
@@ -45,7 +48,7 @@ BEGIN
     (SELECT * FROM near WHERE (SELECT count(*) FROM near) >= %1$s ORDER BY distance + 0, id LIMIT %2$s)
     UNION ALL
     (%3$s)
-)$sql$, fetched, wide, format(exact, format(E'\n    WHERE (SELECT count(*) FROM near) < %s AND c.document_id IN (SELECT id FROM allowed)', fetched)))] END;
+)$sql$, fetched, wide, format(exact, format(E'%s AND (SELECT count(*) FROM near) < %s', among, fetched)))] END;
 END
 $$;
 

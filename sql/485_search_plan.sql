@@ -1,6 +1,6 @@
 -- 485_search_plan.sql: how a search goes about it: how many chunks to look for, and whether a filter comes before the nearest
 -- neighbours (few rows pass: these are compared exactly) or after (the index gives rows until enough have passed).
--- Needs 480_vector_arm, 435_filter_path.
+-- Needs 480_vector_arm, 481_filter_share.
 
 CREATE FUNCTION lore._estimated_rows(
     relation text
@@ -46,51 +46,6 @@ AS $$ SELECT CASE WHEN (wanted).diversity > 0 THEN least(1000, greatest(50, 5 * 
 
 COMMENT ON FUNCTION lore._deep(lore._search_options) IS 'Rows of a search before some are chosen for their diversity.';
 
-CREATE FUNCTION lore._places(
-    relation text
-) RETURNS tid[]
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    -- The same ones each time; pages at random would be few, and rows on a page are alike.
-    SELECT ('{' || string_agg(format('"(%s,%s)"', (i * p.pages::bigint) / 256, 1 + i * 7919 % p.items), ',') || '}')::tid[]
-    FROM (SELECT greatest(c.relpages, 1) AS pages, ceil(greatest(c.reltuples, 1) / greatest(c.relpages, 1))::integer AS items FROM pg_class AS c WHERE c.oid = relation::regclass) AS p,
-         generate_series(0, 255) AS i
-$$;
-
-COMMENT ON FUNCTION lore._places(text) IS '256 places spread over a table, for a sample of its rows.';
-
-CREATE FUNCTION lore._share(
-    collection lore._collection,
-    path       jsonpath
-) RETURNS double precision
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    share double precision;
-BEGIN
-    EXECUTE format('SELECT (count(*) FILTER (WHERE d.metadata @@ $1) + 0.5) / (count(*) + 1) FROM %s AS d WHERE d.ctid = ANY ($2)',
-        (collection).documents) INTO share USING path, lore._places((collection).documents);
-    RETURN share;
-END
-$$;
-
-COMMENT ON FUNCTION lore._share(lore._collection, jsonpath) IS 'Share of the documents that pass a filter, by a sample.';
-
-CREATE FUNCTION lore._filter_is_indexed(
-    filterable text[],
-    filter     jsonb
-) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT EXISTS (SELECT FROM jsonb_each(filter) AS f
-                   WHERE f.key = ANY (filterable) AND (jsonb_typeof(f.value) <> 'object' OR f.value ?| ARRAY['$eq', '$in']))
-$$;
-
-COMMENT ON FUNCTION lore._filter_is_indexed(text[], jsonb) IS 'Whether an index of the metadata finds the documents that pass a filter: an equality on a filterable field.';
-
 CREATE FUNCTION lore._planned(
     collection lore._collection,
     filter     jsonb,
@@ -107,11 +62,17 @@ DECLARE
     given  double precision;                -- rows that the index gives until enough have passed
     l      lore._sought;
 BEGIN
-    c.narrowed := lore._narrowed(c.filterable, filter);
+    IF path IS NOT NULL AND (c.searched <> 'exact' OR lore._estimated_rows(c.documents) > 1000) THEN
+        share := lore._share(c, path);
+        c.dense := share > 0.12;  -- measured: looking up a chunk by its document takes 4 microseconds, reading past one 0.4
+    END IF;
+    IF c.dense IS NOT TRUE THEN
+        c.narrowed := lore._narrowed(c.filterable, filter);
+    END IF;
     IF c.searched = 'exact' THEN
         RETURN c;
     END IF;
-    share := CASE WHEN path IS NOT NULL THEN lore._share(c, path) ELSE 1 END;
+    share := coalesce(share, 1);
     -- Of the bands that lore.tune measured, the one with the largest share of rows that is not above this filter's.
     c.effort := (SELECT (b ->> 'effort')::integer FROM jsonb_array_elements(c.tuning -> 'bands') AS b
                  ORDER BY (b ->> 'share')::float8 <= share DESC, CASE WHEN (b ->> 'share')::float8 <= share THEN -(b ->> 'share')::float8 ELSE (b ->> 'share')::float8 END LIMIT 1);
@@ -120,9 +81,10 @@ BEGIN
     END IF;
     IF path IS NOT NULL THEN
         c.effort := greatest(c.effort, lore._filtered_effort(c.searched, c.built_rows, wide, share));
-        -- Microseconds, measured: 3 for each row compared exactly, 0.5 for each document whose metadata is read where no index
-        -- finds them, 13 for each row that an index gives and the filter is tried on.
-        spared := 3 * share * lore._estimated_rows(c.chunks) + CASE WHEN c.narrowed IS NOT NULL OR lore._filter_is_indexed(c.filterable, filter) THEN 0
+        -- Microseconds, measured: 4 for each row looked up and compared exactly, or 0.4 for each that is read and 0.6 for each of them that
+        -- is compared; 0.5 for each document whose metadata is read where no index finds them, 13 for each row that an index gives and
+        -- the filter is tried on.
+        spared := CASE WHEN c.dense THEN 0.4 + 0.6 * share ELSE 4 * share END * lore._estimated_rows(c.chunks) + CASE WHEN c.narrowed IS NOT NULL OR lore._filter_is_indexed(c.filterable, filter) THEN 0
                                                                     ELSE 0.5 * lore._estimated_rows(c.documents) END;
         SELECT * INTO l FROM lore._sought(c, filter, share);
         given := lore._fetched(c.searched, c.effort, wide, true) * l.share / share;
@@ -145,6 +107,6 @@ $$;
 COMMENT ON FUNCTION lore._planned(lore._collection, jsonb, jsonpath, integer) IS
     'A collection with how it is to be searched this time: by its index, with what effort, or exactly.';
 
-REVOKE ALL ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._share(lore._collection, jsonpath),
-    lore._places(text), lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._share(lore._collection, jsonpath), lore._places(text), lore._filter_is_indexed(text[], jsonb), lore._planned(lore._collection, jsonb, jsonpath, integer) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options),
+    lore._planned(lore._collection, jsonb, jsonpath, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._estimated_rows(text), lore._wide(lore._collection, lore._search_options), lore._deep(lore._search_options), lore._planned(lore._collection, jsonb, jsonpath, integer) TO lore_reader;
