@@ -43,6 +43,16 @@ def test_settings_and_versions_are_looked_at(db):
     assert bool(about(db, "pgvector")) == old
 
 
+def test_large_indexes_without_huge_pages_are_told(db):
+    db.execute("CREATE TABLE lore_data.many (i int); CREATE INDEX vector_999_1 ON lore_data.many (i)")
+    assert not about(db, "huge pages")
+    db.execute("UPDATE pg_class SET relpages = 20000 WHERE relname = 'vector_999_1'")
+    (status,) = db.execute("SELECT current_setting('huge_pages_status', true)").fetchone()
+    assert [row[0] for row in about(db, "huge pages are off, and the vector indexes take 156 MB")] == (
+        ["info"] if status == "off" else []
+    )
+
+
 def test_vectors_of_another_state_of_the_model_are_counted(db):
     db.execute("SELECT lore.create_collection('a'), lore.add('a', 'k', 'text')")
     assert not about(db, "another state")
