@@ -91,7 +91,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) IS
-    'Runs the statement of lore.search with the same arguments, and tells where its time went, stage by stage: ms without the stages before it, rows that it hands on, indexes that it scanned, and its plan from the last step to the first. NULL query without a vector gives no rows. Raises what lore.search raises.';
+    'Runs the statement of lore.search with the same arguments, once even where lore.search would look wider for missing rows, and tells where its time went, stage by stage: ms without the stages before it, rows that it hands on, indexes that it scanned, and its plan from the last step to the first. NULL query without a vector gives no rows. Raises what lore.search raises.';
 
 REVOKE ALL ON FUNCTION lore._index_scans(lore._collection),
     lore.explain_search(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) FROM PUBLIC;
