@@ -15,6 +15,13 @@ def test_reciprocal_ranks_add_up_over_the_arms(db, manual):
     assert keys(rows)[0] == "backup"
 
 
+def test_what_cannot_be_diverse_is_refused(db, manual, fails):
+    refused = ("'{1,2}', '{1,2}', k => 0", "'{1,2}', '{1,2}', diversity => 7", "'{1,2}', '{1,2}', diversity => NULL")
+    for arguments in (*refused, "'{1,2}', '{1,2}', diversity => 'NaN'"):
+        assert fails(f"SELECT lore.diverse('manual', {arguments})") == "LO103"
+    assert db.execute("SELECT count(*) FROM lore.diverse('manual', '{}', '{}')").fetchone() == (0,)
+
+
 def test_diversity_puts_something_else_before_the_same_again(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
     db.execute(
