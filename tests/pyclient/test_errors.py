@@ -123,3 +123,10 @@ def test_the_arguments_that_are_texts_are_those_of_the_server(lore):
     rows = lore._rows((statement, []))
     assert {row["name"] for row in rows if row["one"]} == TEXTS
     assert {row["name"] for row in rows if row["many"]} >= MANY
+
+
+def test_a_value_of_a_wrong_type_is_not_told_as_a_missing_extension_alone(lore, pages):
+    for options in ({"k": 1.5}, {"filter": [1]}, {"weights": [1]}):
+        with pytest.raises(pglore.ExtensionMissing) as caught:
+            lore.collection("pages").search("x", **options)
+        assert "of its type" in caught.value.hint
