@@ -57,6 +57,7 @@ AS $$
                    CASE WHEN t.node ->> 'Index Cond' LIKE '(labels %' THEN ', by labels' END, ', ' || ((t.node ->> 'Rows Removed by Filter')::numeric * (t.node ->> 'Actual Loops')::numeric)::bigint || ' filtered out') AS line
         FROM timed AS t
         WHERE t.node ->> 'Node Type' NOT IN ('CTE Scan', 'Result', 'Subquery Scan', 'WindowAgg', 'Materialize')
+            AND t.node ->> 'Actual Loops' <> '0'  -- what never ran has scanned no index
     )
     SELECT row_number() OVER (ORDER BY array_position(ARRAY['documents', 'diversity', 'neighbours'], o.stage) NULLS FIRST, min(o.path)), o.stage, round(greatest(sum(o.ms), 0)::numeric, 3)::double precision, (array_agg(o.rows ORDER BY o.last DESC, o.path DESC))[1],
            (SELECT string_agg(DISTINCT t.index, ', ') FROM told AS t WHERE t.stage = o.stage),

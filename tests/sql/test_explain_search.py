@@ -119,6 +119,16 @@ def test_an_index_that_is_used_is_named(db, manual):
     assert explain(db, options=", candidates => 5, mode => 'vector'")["vector"].rows == 10
 
 
+def test_an_index_of_a_part_that_never_ran_is_not_named(db, manual):
+    db.execute("SELECT lore.add_many('manual', array_agg('k' || i), array_agg('Water, number ' || i || '.'), "
+               "array_agg(jsonb_build_object('n', i))) FROM generate_series(1, 600) AS i")  # fmt: skip
+    db.execute("SELECT lore.build_index('manual', 'hnsw')")
+    db.execute("SET enable_seqscan = off")
+    rows = explain(db, options=', mode => \'vector\', filter => \'{"n": {"$gt": 5}}\'')
+    assert "vector_" in rows["vector"].index and rows["filter"].rows == 0  # the index gave enough: nothing is compared
+    assert "manual_chunks_document_id_ordinal_key" not in rows["vector"].index
+
+
 def test_a_vector_may_be_given(db, manual):
     vector = db.execute("SELECT lore.embed('reclaim storage', input_type => 'query')::text").fetchone()[0]
     rows = explain(db, query=None, options=f", vector => '{vector}'")
