@@ -65,9 +65,10 @@ def command(
 ) -> None:  # fmt: skip
     """Measure how well a retrieval test is searched.
 
-    DIR is in BEIR layout: corpus.jsonl, queries.jsonl and qrels/test.tsv (or qrels.tsv). Its documents are loaded
-    into a collection, which is dropped at the end; a load that was stopped goes on where it was. What is found is
-    kept in the view lore.evaluations. Where pglore[eval] is installed, its library checks the figures.
+    DIR is in BEIR layout: corpus.jsonl, queries.jsonl and qrels/test.tsv (or qrels.tsv), whose lines may also be
+    those of TREC. Its documents are loaded into a collection, which is dropped at the end; a load that was stopped
+    goes on where it was. What is found is kept in the view lore.evaluations. Where pglore[eval] is installed, its
+    library checks the figures.
 
     \b
     Example:
