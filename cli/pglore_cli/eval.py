@@ -87,10 +87,16 @@ def command(
         failed = not as_is and load(corpus, folder, name, present or {}, connections, dsn, as_json)
         if present is None:
             settle(client, name)
-        with progress(as_json) as changed:
-            chosen = dict(variants) or {"default": {}}
-            rows = source.evaluate(corpus.queries, corpus.judgements, k=k, variants=chosen, progress=changed)
-        results = [result(client, row, k, corpus, further) for row in rows]
+        try:
+            with progress(as_json) as changed:
+                chosen = dict(variants) or {"default": {}}
+                rows = source.evaluate(corpus.queries, corpus.judgements, k=k, variants=chosen, progress=changed)
+            results = [result(client, row, k, corpus, further) for row in rows]
+        except BaseException:
+            if present is None and not keep:
+                stays = f'Collection "{name}" stays as it was loaded: the same command uses it, pglore drop deletes it.'
+                click.echo(stays, err=True)
+            raise
         if present is None and not keep:
             source.drop()
     show(results, name, k, corpus, as_json)

@@ -185,8 +185,11 @@ def test_wrong_options_are_usage_errors(pglore, beir):
         assert pglore("eval", beir, "--variant", variant).exit_code == 2
     assert pglore("eval", beir, "--variant", "a=", "--variant", "a=").exit_code == 2
     assert "is no measure" in pglore("eval", beir, "--measure", "Nonsense@3").stderr
-    result = pglore("eval", beir, "--keep", "--variant", 'a={"k": 3}')
+    result = pglore("eval", beir, "--variant", 'a={"k": 3}')
     assert result.exit_code == 1 and "(LO103)" in result.stderr and "A variant may set" in result.stderr
+    assert 'Collection "eval_tiny_set" stays' in result.stderr
+    result = pglore("eval", beir, "--variant", 'a={"k": 3}')  # now it was there before
+    assert result.exit_code == 1 and "stays" not in result.stderr
 
 
 def test_a_stopped_load_stays_and_goes_on(start, beir, db):
