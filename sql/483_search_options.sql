@@ -75,11 +75,13 @@ BEGIN
     IF cardinality(embedding::real[]) <> (collection).dimensions THEN
         PERFORM lore._raise('LO205', format('the vector has %s dimensions, those of collection "%s" have %s', cardinality(embedding::real[]),
             (collection).name, (collection).dimensions), format('Embed the query with model "%s".', (collection).model));
+    ELSIF (collection).metric = 'cosine' AND 0 = ALL (embedding::real[]) THEN  -- its cosine is not a number, nor is then any score
+        PERFORM lore._raise('LO103', 'all numbers of the vector are 0, which has no direction to compare', format('Embed the query with model "%s".', (collection).model));
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION lore._require_vector(lore._collection, vector) IS 'Raises LO205 for a vector of another size than the collection''s.';
+COMMENT ON FUNCTION lore._require_vector(lore._collection, vector) IS 'Raises LO205 for a vector of another size than the collection''s, LO103 for one without a direction where the metric is cosine.';
 
 CREATE FUNCTION lore._require_sample(
     k       integer,

@@ -17,6 +17,11 @@ DECLARE
     likest double precision[] := array_fill(0::double precision, ARRAY[coalesce(cardinality($2), 0)]);
     gains  double precision[];
 BEGIN
+    IF $4 < 1 THEN
+        PERFORM lore._raise('LO103', format('k is %s', $4), 'k is 1 or more.');
+    ELSIF $5 IS NULL OR $5 NOT BETWEEN 0 AND 1 THEN
+        PERFORM lore._raise('LO103', format('diversity is %s', coalesce($5::text, 'NULL')), 'diversity is 0 to 1.');
+    END IF;
     -- Maximal marginal relevance (Carbonell and Goldstein 1998): scores are scaled to 0..1 over the candidates, likeness is the cosine.
     SELECT array_agg(coalesce((s.score - s.low) / nullif(s.high - s.low, 0), 1) ORDER BY s.n) INTO gains
     FROM (SELECT u.score, u.n, min(u.score) OVER () AS low, max(u.score) OVER () AS high FROM unnest($3) WITH ORDINALITY AS u(score, n)) AS s;
@@ -36,7 +41,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.diverse(text, bigint[], double precision[], integer, double precision) IS
-    'k of some chunks, best first by maximal marginal relevance: each has a good score and is unlike those before it. Raises LO203 unknown collection.';
+    'k of some chunks, best first by maximal marginal relevance: each has a good score and is unlike those before it. Raises LO103 bad argument, LO203 unknown collection.';
 
 CREATE FUNCTION lore._finished(
     collection lore._collection,

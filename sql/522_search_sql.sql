@@ -130,7 +130,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.search_sql(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) IS
-    'The statement that lore.search runs with the same arguments, to read, run and change. With expand a language model writes what is searched beside the query, and it stands in the statement. Raises what lore.search raises.';
+    'The statement that lore.search runs with the same arguments, to read, run and change; where it leaves fewer than k rows, lore.search may run it again with more candidates, or exactly. With expand a language model writes what is searched beside the query, and it stands in the statement. Raises what lore.search raises.';
 
 REVOKE ALL ON FUNCTION lore._search_sql(lore._collection, text, vector, lore._search_options), lore._joined(lore._collection, text, vector, lore._search_options),
     lore._search_expanded(lore._collection, text, vector, lore._search_options), lore.search_sql(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) FROM PUBLIC;

@@ -56,8 +56,9 @@ BEGIN
               FROM unnest($1) WITH ORDINALITY AS n(collection, place)
               JOIN unnest($2) WITH ORDINALITY AS h(rank, key, chunk_id, ordinal, heading, content, span, metadata, score, vector_score, keyword_score, fusion_score, rerank_score, place) USING (place)) AS s
         ORDER BY 1 LIMIT $3$sql$,
-        concat_ws(' + ', CASE WHEN $4 <> 'keyword' THEN format('%s * %s', lore._weight('vector', $9), lore._normalised('h.vector_score')) END,
-            CASE WHEN $4 <> 'vector' THEN format('%s * %s', lore._weight('keyword', $9) + lore._weight('wording', $9), lore._normalised('h.keyword_score')) END,
+        -- As in lore.search, the arms have weights where both are searched: one alone would come to nothing with a weight of 0.
+        concat_ws(' + ', CASE WHEN $4 <> 'keyword' THEN format('%s * %s', CASE $4 WHEN 'hybrid' THEN lore._weight('vector', $9) ELSE 1 END, lore._normalised('h.vector_score')) END,
+            CASE WHEN $4 <> 'vector' THEN format('%s * %s', CASE $4 WHEN 'hybrid' THEN lore._weight('keyword', $9) + lore._weight('wording', $9) ELSE 1 END, lore._normalised('h.keyword_score')) END,
             CASE WHEN $6 IS NOT NULL THEN format('%s * %s', lore._weight('rerank', $9), lore._normalised('h.rerank_score')) END))
         USING names, hits, $3;
 END

@@ -10,7 +10,8 @@ CREATE FUNCTION lore._ranking_metrics(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Gain is the grade, discount the logarithm to base 2 of the place + 1: Jarvelin and Kekalainen 2002.
+    -- Gain is the grade, discount the logarithm to base 2 of the place + 1: Jarvelin and Kekalainen 2002. Summed in the order of the
+    -- places, so that rankings of equal worth are equal to the last bit: a paired test would take the rest of a rounding for a difference.
     WITH relevant AS (
         SELECT g.key, g.value::double precision AS grade, row_number() OVER (ORDER BY g.value::double precision DESC) AS ideal
         FROM jsonb_each_text(grades) AS g WHERE g.value::double precision > 0
@@ -19,8 +20,8 @@ AS $$
     ), found AS (
         SELECT f.place, r.grade FROM ranking AS f JOIN relevant AS r USING (key) WHERE f.place <= k
     )
-    SELECT coalesce((SELECT sum(f.grade / (ln(f.place + 1) / ln(2))) FROM found AS f)
-               / (SELECT sum(r.grade / (ln(r.ideal + 1) / ln(2))) FROM relevant AS r WHERE r.ideal <= k), 0),
+    SELECT coalesce((SELECT sum(f.grade / (ln(f.place + 1) / ln(2)) ORDER BY f.place) FROM found AS f)
+               / (SELECT sum(r.grade / (ln(r.ideal + 1) / ln(2)) ORDER BY r.ideal) FROM relevant AS r WHERE r.ideal <= k), 0),
            coalesce((SELECT count(*) FROM found)::double precision / nullif((SELECT count(*) FROM relevant), 0), 0),
            coalesce(1.0::double precision / (SELECT min(f.place) FROM found AS f), 0)
 $$;

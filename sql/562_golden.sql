@@ -19,9 +19,17 @@ BEGIN
     IF FOUND THEN
         PERFORM lore._raise('LO103', format('query "%s" is not a text', left(wrong, 60)), 'queries is such as {"q1": "how to reclaim space"}.');
     END IF;
-    SELECT q.key INTO wrong FROM jsonb_each_text(queries) AS q WHERE q.value !~ '\S' AND judgements ? q.key LIMIT 1;
+    SELECT q.key INTO wrong FROM jsonb_each_text(queries) AS q WHERE q.value !~ '\S' AND judgements -> q.key <> '{}' LIMIT 1;
     IF FOUND THEN
         PERFORM lore._raise('LO101', format('query "%s" is empty', left(wrong, 60)), 'Give it a text with at least one visible character, or leave it out.');
+    END IF;
+    SELECT q.key INTO wrong FROM jsonb_each_text(queries) AS q WHERE length(q.value) > 32000 AND judgements -> q.key <> '{}' LIMIT 1;
+    IF FOUND THEN
+        PERFORM lore._raise('LO102', format('query "%s" has more than 32,000 characters', left(wrong, 60)), 'Search with a question or a paragraph, not with a document.');
+    END IF;
+    SELECT q.key INTO wrong FROM jsonb_object_keys(queries) AS q(key) WHERE octet_length(q.key) > 2000 LIMIT 1;  -- it stands in an index
+    IF FOUND THEN
+        PERFORM lore._raise('LO103', format('the identifier "%s..." of a query is longer than 2,000 bytes', left(wrong, 60)), 'Give it a shorter one.');
     END IF;
     SELECT j.key INTO wrong FROM jsonb_each(judgements) AS j WHERE NOT queries ? j.key LIMIT 1;
     IF FOUND THEN
@@ -36,7 +44,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION lore._require_test(jsonb, jsonb) IS 'Raises LO103 for queries and judgements that cannot be a test, LO101 for an empty query.';
+COMMENT ON FUNCTION lore._require_test(jsonb, jsonb) IS 'Raises LO103 for queries and judgements that cannot be a test, LO101 for an empty query, LO102 for one that is too long.';
 
 CREATE FUNCTION lore.add_golden(
     name       text,                        -- of the golden set, which is made where it is not there
@@ -64,7 +72,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.add_golden(text, jsonb, jsonb) IS
-    'Puts queries with their judgements into a golden set, for lore.evaluate(collection, golden => name); the number of queries written. It belongs to no collection. Raises LO103 bad argument, LO202 no catalog.';
+    'Puts queries with their judgements into a golden set, for lore.evaluate(collection, golden => name); the number of queries written. It belongs to no collection. Raises LO101 empty query, LO102 query too long, LO103 bad argument, LO202 no catalog.';
 
 CREATE FUNCTION lore.drop_golden(
     name      text,

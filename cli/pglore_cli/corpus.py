@@ -2,12 +2,14 @@
 
 corpus.jsonl    {"_id": "d1", "title": "...", "text": "..."} a line
 queries.jsonl   {"_id": "q1", "text": "..."} a line
-qrels/NAME.tsv  query, document and grade, tab-separated, with or without a line of names; or qrels.tsv
+qrels/NAME.tsv  query, document and grade, tab-separated, with or without a line of names; or as TREC writes them:
+                query, a column that says nothing, document and grade, with any white space between; or qrels.tsv
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import Any
 
 import pglore
 
+GRADE = re.compile(r"[+-]?[0-9]+(\.0*)?")  # some write 1.0
+MOST = 1_000_000  # what lore.evaluate takes
 LAYOUT = "A folder in BEIR layout holds corpus.jsonl, queries.jsonl and qrels/test.tsv (or qrels.tsv)."
 
 
@@ -55,13 +59,16 @@ def read(folder: Path, split: str | None = None) -> Corpus:
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a file that are not blank, with their numbers from 1."""
+    number = 0
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if (text := line.decode("utf-8-sig" if number == 1 else "utf-8")).strip():
+                    yield number, text
     except FileNotFoundError as error:
         raise malformed(path, "there is no such file") from error
     except UnicodeDecodeError as error:
-        raise malformed(path, "it is not UTF-8") from error
+        raise malformed(path, "it is not UTF-8", number) from error
 
 
 def objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -104,24 +111,30 @@ def grades(path: Path, queries: dict[str, str]) -> dict[str, dict[str, int]]:
     """The judgements of a file: grades of documents by query, of queries that have a relevant one."""
     found: dict[str, dict[str, int]] = {}
     for number, line in lines(path):
-        cells = line.rstrip("\r\n").split("\t")
-        if len(cells) != 3:
-            message = f"{len(cells)} cells, not the three of query, document and grade with tabs between"
-            raise malformed(path, message, number)
-        query, key, grade = cells
-        if number == 1 and not is_whole(grade):
+        query, key, grade = judgement(path, number, line)
+        if number == 1 and query not in queries and not GRADE.fullmatch(grade):
             continue  # the line of names
-        if not is_whole(grade):
-            raise malformed(path, f"the grade {grade[:60]!r} is no whole number", number)
         if query not in queries:
             raise malformed(path, f'query "{query[:60]}" is not in queries.jsonl', number)
-        found.setdefault(query, {})[key] = int(grade)
+        if not GRADE.fullmatch(grade) or abs(value := int(grade.partition(".")[0])) > MOST:
+            hint = f"A grade is a whole number such as 1 or 1.0, above 0 where relevant, up to {MOST:,}."
+            raise malformed(path, f"the grade {grade[:60]!r} is no such number", number, hint)
+        if found.setdefault(query, {}).setdefault(key, value) != value:
+            message = f'document "{key[:60]}" has two grades for query "{query[:60]}"'
+            raise malformed(path, message, number, "Leave one of them.")
     found = {query: graded for query, graded in found.items() if max(graded.values()) > 0}
     if not found:
         raise malformed(path, "no query has a relevant document")
     return found
 
 
-def is_whole(text: str) -> bool:
-    """Whether a text is a whole number."""
-    return text.strip().removeprefix("-").isdecimal()
+def judgement(path: Path, number: int, line: str) -> list[str]:
+    """Query, document and grade of a line, as BEIR or as TREC writes them."""
+    cells = line.rstrip("\r\n").split("\t")
+    if len(cells) != 3:
+        columns = line.split()
+        if len(columns) != 4:
+            message = "neither query, document and grade with tabs between, nor the four columns of TREC"
+            raise malformed(path, message, number)
+        cells = [columns[0], *columns[2:]]
+    return [*cells[:2], cells[2].strip()]

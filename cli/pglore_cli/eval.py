@@ -65,9 +65,10 @@ def command(
 ) -> None:  # fmt: skip
     """Measure how well a retrieval test is searched.
 
-    DIR is in BEIR layout: corpus.jsonl, queries.jsonl and qrels/test.tsv (or qrels.tsv). Its documents are loaded
-    into a collection, which is dropped at the end; a load that was stopped goes on where it was. What is found is
-    kept in the view lore.evaluations. Where pglore[eval] is installed, its library checks the figures.
+    DIR is in BEIR layout: corpus.jsonl, queries.jsonl and qrels/test.tsv (or qrels.tsv), whose lines may also be
+    those of TREC. Its documents are loaded into a collection, which is dropped at the end; a load that was stopped
+    goes on where it was. What is found is kept in the view lore.evaluations. Where pglore[eval] is installed, its
+    library checks the figures.
 
     \b
     Example:
@@ -86,10 +87,16 @@ def command(
         failed = not as_is and load(corpus, folder, name, present or {}, connections, dsn, as_json)
         if present is None:
             settle(client, name)
-        with progress(as_json) as changed:
-            chosen = dict(variants) or {"default": {}}
-            rows = source.evaluate(corpus.queries, corpus.judgements, k=k, variants=chosen, progress=changed)
-        results = [result(client, row, k, corpus, further) for row in rows]
+        try:
+            with progress(as_json) as changed:
+                chosen = dict(variants) or {"default": {}}
+                rows = source.evaluate(corpus.queries, corpus.judgements, k=k, variants=chosen, progress=changed)
+            results = [result(client, row, k, corpus, further) for row in rows]
+        except BaseException:
+            if present is None and not keep:
+                stays = f'Collection "{name}" stays as it was loaded: the same command uses it, pglore drop deletes it.'
+                click.echo(stays, err=True)
+            raise
         if present is None and not keep:
             source.drop()
     show(results, name, k, corpus, as_json)

@@ -13,10 +13,17 @@ T = TypeVar("T")
 Statement = tuple[bytes, list[Any]]
 Vector = list[float]
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON text; not the backslash of a text before the letters u0000
+STR = "Pass a str. Bytes have to be decoded first, numbers written out: str(number)."
 REMOVE = "PostgreSQL cannot store it: remove it from the text."
 # Arguments that are arrays of texts wherever they stand.
-MANY = {"inputs", "left_inputs", "right_inputs", "prompts", "documents"}
-MANY |= {"labels", "descriptions", "choices", "stop", "categories"}
+MANY = {"inputs", "left_inputs", "right_inputs", "prompts", "documents", "collections", "keys", "contents"}
+MANY |= {"labels", "descriptions", "choices", "stop", "categories", "filterable"}
+# And those that are one text: of another type PostgreSQL would say that there is no such function.
+TEXTS = {"a", "b", "alias", "chunk_strategy", "collection", "condition", "content", "embedder", "expand", "fusion"}
+TEXTS |= {"generator", "golden", "grammar", "index_kind", "input", "input_type", "instruction", "key", "keyword"}
+TEXTS |= {"kind", "language", "match", "metric", "mime", "mode", "model", "name", "operation", "prompt", "quality"}
+TEXTS |= {"query", "question", "regex", "region", "rerank", "role", "source_language", "strategy", "system", "task"}
+TEXTS |= {"template"}
 
 
 def call(function: str, columns: str = "*", **arguments: Any) -> Statement:
@@ -24,6 +31,8 @@ def call(function: str, columns: str = "*", **arguments: Any) -> Statement:
     named = ", ".join(f"{name} => %s" for name in arguments)
     for name in MANY & arguments.keys():
         arguments[name] = None if arguments[name] is None else _several(name, arguments[name])
+    for name in TEXTS & arguments.keys():
+        _require_text(name, arguments[name])
     return f"SELECT {columns} FROM {function}({named})".encode(), [parameter(value) for value in arguments.values()]
 
 
@@ -40,9 +49,20 @@ def parameter(value: Any) -> Any:
 
 def _several(name: str, values: Iterable[Any]) -> list[Any]:
     """An argument of many texts; raises BadArgument for one text, which Python would let pass for its letters."""
-    if isinstance(values, (str, bytes)):
+    if isinstance(values, str):
         raise BadArgument(f"{name} is a single text", hint=f"Pass a list of texts: {name}=[...].")
-    return list(values)
+    if isinstance(values, (bytes, bytearray, memoryview)) or not isinstance(values, Iterable):
+        raise BadArgument(f"{name} is neither a text nor a list of texts: {type(values).__name__}", hint=STR)
+    several = list(values)
+    for place, value in enumerate(several):
+        _require_text(f"{name}[{place}]", value)
+    return several
+
+
+def _require_text(name: str, value: Any) -> None:
+    """raises BadArgument for what is neither text nor None"""
+    if not (value is None or isinstance(value, str)):
+        raise BadArgument(f"{name} is not a text: {type(value).__name__}", hint=STR)
 
 
 def jsonb(value: Any) -> Any:

@@ -89,7 +89,7 @@ class AsyncCollection(
         options: dict[str, Any] = {"name": name, "language": language, "chunk_strategy": chunk_strategy}
         options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
         options |= {"index_kind": index_kind, "metric": metric}
-        options["filterable"] = None if filterable is None else list(filterable)
+        options["filterable"] = filterable
         rows = await self._rows(call("lore.alter_collection", collection=self.name, **options))
         self.name = name or self.name
         return [build(Change, row) for row in rows]
@@ -129,7 +129,7 @@ class AsyncCollections(AsyncSession):
         """
         options: dict[str, Any] = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
         options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
-        options |= {"index_kind": index_kind, "metric": metric, "filterable": list(filterable)}
+        options |= {"index_kind": index_kind, "metric": metric, "filterable": filterable}
         await self._rows(call("lore.create_collection", collection=name, if_not_exists=if_not_exists, **options))
         return self.collection(name)
 
@@ -179,7 +179,7 @@ class Collection(
         options: dict[str, Any] = {"name": name, "language": language, "chunk_strategy": chunk_strategy}
         options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
         options |= {"index_kind": index_kind, "metric": metric}
-        options["filterable"] = None if filterable is None else list(filterable)
+        options["filterable"] = filterable
         rows = self._rows(call("lore.alter_collection", collection=self.name, **options))
         self.name = name or self.name
         return [build(Change, row) for row in rows]
@@ -219,7 +219,7 @@ class Collections(Session):
         """
         options: dict[str, Any] = {"model": model, "language": language, "chunk_strategy": chunk_strategy}
         options |= {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap, "keyword": keyword}
-        options |= {"index_kind": index_kind, "metric": metric, "filterable": list(filterable)}
+        options |= {"index_kind": index_kind, "metric": metric, "filterable": filterable}
         self._rows(call("lore.create_collection", collection=name, if_not_exists=if_not_exists, **options))
         return self.collection(name)
 

@@ -85,13 +85,13 @@ class AsyncDocuments(AsyncSession):
 
     async def documents(self, keys: str | Sequence[str] | None = None) -> list[Document]:
         """The documents with these keys, or all, in the order of their keys. raises UnknownCollection"""
-        asked = [keys] if isinstance(keys, str) else keys and list(keys)
+        asked = [keys] if isinstance(keys, str) else keys
         rows = await self._rows(call("lore.documents", collection=self.name, keys=asked))
         return [build(Document, row) for row in rows]
 
     async def remove(self, keys: str | Sequence[str]) -> int:
         """Take documents out by key; how many were there. raises UnknownCollection"""
-        keys = [keys] if isinstance(keys, str) else list(keys)
+        keys = [keys] if isinstance(keys, str) else keys
         return first(await self._rows(call("lore.remove", collection=self.name, keys=keys)))
 
 
@@ -128,11 +128,11 @@ class Documents(Session):
 
     def documents(self, keys: str | Sequence[str] | None = None) -> list[Document]:
         """The documents with these keys, or all, in the order of their keys. raises UnknownCollection"""
-        asked = [keys] if isinstance(keys, str) else keys and list(keys)
+        asked = [keys] if isinstance(keys, str) else keys
         rows = self._rows(call("lore.documents", collection=self.name, keys=asked))
         return [build(Document, row) for row in rows]
 
     def remove(self, keys: str | Sequence[str]) -> int:
         """Take documents out by key; how many were there. raises UnknownCollection"""
-        keys = [keys] if isinstance(keys, str) else list(keys)
+        keys = [keys] if isinstance(keys, str) else keys
         return first(self._rows(call("lore.remove", collection=self.name, keys=keys)))

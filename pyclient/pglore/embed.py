@@ -50,8 +50,9 @@ class AsyncEmbed(AsyncSession):
         if isinstance(input, str):
             rows = await self._rows(call("lore.embed", "embed::text", input=input, **options))
             return vector(rows[0]["embed"])
-        rows = await self._rows(call("lore.embed", "embed::text[]", inputs=list(input), **options))
-        return [vector(text) for text in rows[0]["embed"] or ()]
+        rows = await self._rows(call("lore.embed", "embed::text[]", inputs=input, **options))
+        found = rows[0]["embed"]
+        return None if found is None else [vector(text) for text in found]
 
 
 # Below: the same without async, written by `python pyclient/derive.py`.
@@ -98,5 +99,6 @@ class Embed(Session):
         if isinstance(input, str):
             rows = self._rows(call("lore.embed", "embed::text", input=input, **options))
             return vector(rows[0]["embed"])
-        rows = self._rows(call("lore.embed", "embed::text[]", inputs=list(input), **options))
-        return [vector(text) for text in rows[0]["embed"] or ()]
+        rows = self._rows(call("lore.embed", "embed::text[]", inputs=input, **options))
+        found = rows[0]["embed"]
+        return None if found is None else [vector(text) for text in found]

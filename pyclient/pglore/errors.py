@@ -177,5 +177,7 @@ def from_driver(error: BaseException) -> Error | None:
         return kind(message, sqlstate=sqlstate, hint=diag.message_hint)
     if sqlstate in _ABSENT and "lore" in message:
         hint = "Run CREATE EXTENSION pglore CASCADE in this database (pglore init does it), or update the extension."
+        if "=>" in message:  # called by the names of its arguments, whose types stand in the message
+            hint = f"Give each argument a value of its type, such as a whole number for k. Else: {hint}"
         return ExtensionMissing(message, sqlstate=sqlstate, hint=hint)
     return None

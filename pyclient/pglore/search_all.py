@@ -53,7 +53,7 @@ class AsyncSearchAll(AsyncSession):
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document, "weights": weights}
         options |= {"expand": expand, "generator": generator, "match": match}
-        statement = call("lore.search_all", collections=list(collections), query=query, **options)
+        statement = call("lore.search_all", collections=collections, query=query, **options)
         return [build(HitOfAll, row) for row in await self._rows(statement)]
 
 
@@ -84,5 +84,5 @@ class SearchAll(Session):
         options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
         options |= {"candidates": candidates, "per_document": per_document, "weights": weights}
         options |= {"expand": expand, "generator": generator, "match": match}
-        statement = call("lore.search_all", collections=list(collections), query=query, **options)
+        statement = call("lore.search_all", collections=collections, query=query, **options)
         return [build(HitOfAll, row) for row in self._rows(statement)]

@@ -117,6 +117,25 @@ def test_another_split_is_taken_where_asked(pglore, beir):
     assert result.exit_code == 1 and "there is no test.tsv" in result.stderr and "dev, train" in result.stderr
 
 
+WRITTEN = {
+    "BEIR": "query-id\tcorpus-id\tscore\nq1\tvacuum\t2.0\nq1\troles\t0.0\nq2\tbackup\t1.\nq2\tgone\t+1\n",
+    "TREC": "q1 0 vacuum 2\nq1 0 roles -2\nq2 0 backup 1\nq2 0 gone 1\n",
+    "TREC on Windows": "q1\tQ0\tvacuum\t2.00\r\nq2\tQ0\tbackup\t1\r\n\r\nq2  Q0  gone  1 \r\n",
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_judgements_are_read_as_beir_and_as_trec_write_them(pglore, beir, form):
+    expected = json.loads(pglore("eval", beir, "--json").stdout)["variants"][0]
+    (beir / "qrels" / "test.tsv").write_text(WRITTEN[form], newline="")
+    result = pglore("eval", beir, "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)["variants"][0]
+    assert [found[name] for name in ("judged", "ndcg", "missing")] == [
+        expected[name] for name in ("judged", "ndcg", "missing")
+    ]
+
+
 MALFORMED = {
     "corpus.jsonl": {
         None: "no such file",
@@ -133,8 +152,15 @@ MALFORMED = {
         None: "there is no file NAME.tsv in it",
         "": "no query has a relevant document",
         "q1\tvacuum\t0\n": "no query has a relevant document",
-        "q1 0 vacuum 1\n": "test.tsv, line 1: 1 cells",
-        "q1\tvacuum\t1\nq1\troles\thigh\n": "line 2: the grade 'high' is no whole number",
+        "q1 vacuum 1\n": "test.tsv, line 1: neither query, document and grade with tabs between, nor the four columns",
+        "q1 0 vacuum 1\nq1 0 roles\n": "test.tsv, line 2: neither query, document and grade",
+        "q1\tvacuum\t1\nq1\troles\thigh\n": "line 2: the grade 'high' is no such number",
+        "q1\tvacuum\thigh\nq2\tbackup\t1\n": "line 1: the grade 'high' is no such number",
+        "q1\tvacuum\t1\nq1\troles\t0.5\n": "line 2: the grade '0.5' is no such number",
+        "q1\tvacuum\t1\nq1\troles\tnan\n": "line 2: the grade 'nan' is no such number",
+        "q1\tvacuum\t1000001\n": "line 1: the grade '1000001' is no such number",
+        "q1\tvacuum\t1\nq1\tvacuum\t1.0\nq1\tvacuum\t2\n": 'line 3: document "vacuum" has two grades for query "q1"',
+        b"q1\tvacuum\t1\nq2\tb\xe9\t1\n": "test.tsv, line 2: it is not UTF-8",
         "q1\tvacuum\t1\nq9\troles\t1\n": 'line 2: query "q9" is not in queries.jsonl',
     },
 }
@@ -159,8 +185,11 @@ def test_wrong_options_are_usage_errors(pglore, beir):
         assert pglore("eval", beir, "--variant", variant).exit_code == 2
     assert pglore("eval", beir, "--variant", "a=", "--variant", "a=").exit_code == 2
     assert "is no measure" in pglore("eval", beir, "--measure", "Nonsense@3").stderr
-    result = pglore("eval", beir, "--keep", "--variant", 'a={"k": 3}')
+    result = pglore("eval", beir, "--variant", 'a={"k": 3}')
     assert result.exit_code == 1 and "(LO103)" in result.stderr and "A variant may set" in result.stderr
+    assert 'Collection "eval_tiny_set" stays' in result.stderr
+    result = pglore("eval", beir, "--variant", 'a={"k": 3}')  # now it was there before
+    assert result.exit_code == 1 and "stays" not in result.stderr
 
 
 def test_a_stopped_load_stays_and_goes_on(start, beir, db):

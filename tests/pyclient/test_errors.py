@@ -7,6 +7,7 @@ import pytest
 
 import pglore
 from pglore import errors
+from pglore.call import MANY, TEXTS
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = [
@@ -95,3 +96,37 @@ def test_text_that_postgresql_cannot_hold_is_a_bad_argument(lore, pages):
 
 def run(lore, code, message, hint):
     lore._rows((RAISE, [code, message, hint]))
+
+
+def test_what_is_no_text_is_told_by_the_arguments_name(lore):
+    for call, message in {
+        lambda: lore.generate(b"x"): "prompts is neither a text nor a list of texts: bytes",
+        lambda: lore.generate(5): "prompts is neither a text nor a list of texts: int",
+        lambda: lore.generate("x", model=5): "model is not a text: int",
+        lambda: lore.generate(["a", 5]): r"prompts\[1\] is not a text: int",
+        lambda: lore.embed([b"x"]): r"inputs\[0\] is not a text: bytes",
+        lambda: lore.similarity("a", 5): "b is not a text: int",
+        lambda: lore.collection("x").search(5): "query is not a text: int",
+        lambda: lore.collection("x").add(1, "a"): "key is not a text: int",
+        lambda: lore.collection("x").remove([1]): r"keys\[0\] is not a text: int",
+        lambda: lore.search_all("x", "a"): "collections is a single text",
+    }.items():
+        with pytest.raises(pglore.BadArgument, match=message) as caught:
+            call()
+        assert caught.value.hint
+
+
+def test_the_arguments_that_are_texts_are_those_of_the_server(lore):
+    statement = b"""SELECT a.name, bool_and(a.type = 25) AS one, bool_and(a.type = 1009) AS many
+        FROM pg_proc AS p, unnest(p.proargnames[1:p.pronargs], p.proargtypes::oid[]) AS a(name, type)
+        WHERE p.pronamespace = 'lore'::regnamespace AND p.proname !~ '^_' GROUP BY a.name"""
+    rows = lore._rows((statement, []))
+    assert {row["name"] for row in rows if row["one"]} == TEXTS
+    assert {row["name"] for row in rows if row["many"]} >= MANY
+
+
+def test_a_value_of_a_wrong_type_is_not_told_as_a_missing_extension_alone(lore, pages):
+    for options in ({"k": 1.5}, {"filter": [1]}, {"weights": [1]}):
+        with pytest.raises(pglore.ExtensionMissing) as caught:
+            lore.collection("pages").search("x", **options)
+        assert "of its type" in caught.value.hint

@@ -146,6 +146,11 @@ def test_a_golden_set_is_stored_changed_and_used(db, manual):
     assert db.execute("SELECT lore.drop_golden('daily', if_exists => true)").fetchone() == (False,)
 
 
+def test_an_empty_query_without_judgements_is_left_out(db, manual):
+    db.execute("SELECT lore.add_golden('daily', '{\"q\": \"cats\", \"e\": \" \"}', '{\"q\": {\"cats\": 1}}')")
+    assert [row.judged for row in evaluate(db, queries=None, judgements=None, golden="daily")] == [1]
+
+
 def test_only_a_writer_stores_golden_sets_and_a_reader_uses_them(db, manual, role, connect, fails):
     statement = """SELECT lore.add_golden('daily', '{"q": "cats"}', '{"q": {"cats": 1}}')"""
     reader = connect(user=role("lore_reader"))
@@ -166,6 +171,8 @@ REFUSED = {
     'queries => \'{"a": "b"}\', judgements => \'{"a": {"cats": 1e400}}\'': "LO103",
     'queries => \'{"a": "b"}\', judgements => \'{"a": {"cats": 1, "dogs": 1e-400}}\'': "LO103",
     'queries => \'{"a": " "}\', judgements => \'{"a": {"cats": 1}}\'': "LO101",
+    "queries => jsonb_build_object('a', repeat('b', 32001)), judgements => '{\"a\": {\"cats\": 1}}'": "LO102",
+    "queries => jsonb_build_object(repeat('a', 2001), 'b'), judgements => '{}'": "LO103",
     "golden => 'absent'": "LO103",
     "golden => 'absent', queries => '{}'": "LO103",
     ", k => 0": "LO103",

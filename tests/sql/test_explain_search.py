@@ -27,6 +27,12 @@ def explain(db, query="reclaim storage", options="", collection="manual"):
         (", rerank => 'default'", RERANKED),
         (", rerank => 'default', mode => 'vector'", [*BY_VECTOR[:-2], "fusion", "rerank", *BY_VECTOR[-2:]]),
         (', filter => \'{"n": {"$lt": 3}}\'', [*HYBRID[:2], "filter", *HYBRID[2:]]),
+        (", diversity => 0.3", [*HYBRID[:-1], "diversity", "total"]),
+        (", neighbours => 1, mode => 'vector'", [*BY_VECTOR[:-1], "neighbours", "total"]),
+        (
+            ", diversity => 0.3, neighbours => 1, rerank => 'default'",
+            [*RERANKED[:-1], "diversity", "neighbours", "total"],
+        ),
     ],
 )
 def test_each_stage_of_a_search_is_a_row_in_the_order_of_the_search(db, manual, options, stages):
@@ -51,8 +57,14 @@ def test_the_stages_hand_on_what_the_search_finds(db, manual):
     assert "manual_chunks" in rows["vector"].detail
 
 
+def test_what_diversity_chooses_from_and_neighbours_add_to_is_told(db, manual):
+    rows = explain(db, options=", k => 2, diversity => 0.3, neighbours => 1")
+    counted = [rows[stage].rows for stage in ("vector", "fusion", "documents", "diversity", "neighbours", "total")]
+    assert counted == [6, 6, 6, 2, 2, 2]
+
+
 def test_the_stages_take_all_of_the_time_and_are_as_slow_as_the_search(db, manual):
-    for options in ("", ", rerank => 'default'"):
+    for options in ("", ", rerank => 'default'", ", diversity => 0.3, neighbours => 1"):
         explain(db, options=options)
         totals, gaps, times = [], [], []
         for _ in range(7):
@@ -105,6 +117,16 @@ def test_an_index_that_is_used_is_named(db, manual):
     db.execute("SET enable_seqscan = off")
     assert "vector_" in explain(db)["vector"].index
     assert explain(db, options=", candidates => 5, mode => 'vector'")["vector"].rows == 10
+
+
+def test_an_index_of_a_part_that_never_ran_is_not_named(db, manual):
+    db.execute("SELECT lore.add_many('manual', array_agg('k' || i), array_agg('Water, number ' || i || '.'), "
+               "array_agg(jsonb_build_object('n', i))) FROM generate_series(1, 600) AS i")  # fmt: skip
+    db.execute("SELECT lore.build_index('manual', 'hnsw')")
+    db.execute("SET enable_seqscan = off")
+    rows = explain(db, options=', mode => \'vector\', filter => \'{"n": {"$gt": 5}}\'')
+    assert "vector_" in rows["vector"].index and rows["filter"].rows == 0  # the index gave enough: nothing is compared
+    assert "manual_chunks_document_id_ordinal_key" not in rows["vector"].index
 
 
 def test_a_vector_may_be_given(db, manual):

@@ -40,6 +40,19 @@ def test_a_key_counts_once_and_a_ranking_without_relevant_keys_is_worth_nothing(
     assert ranking_metrics(db, ["a"], {"a": 0, "b": -1}) == (0, 0, 0)
 
 
+def test_rankings_of_equal_worth_are_equal_to_the_last_bit(db):
+    for seed in range(30):
+        chance = random.Random(seed)
+        grades, places = {key: 1 for key in KEYS[:15]}, sorted(chance.sample(range(30), 15))
+        found = set()
+        for _ in range(4):
+            ranking = dict(zip(places, chance.sample(KEYS[:15], 15), strict=True))
+            keys = [ranking.get(place, f"x{place}") for place in range(30)]
+            found.add(ranking_metrics(db, keys, grades, 30))
+        assert len(found) == 1
+        assert ranking_metrics(db, chance.sample(KEYS[:15], 15), grades, 15)[0] == 1
+
+
 def test_the_p_value_is_that_of_a_paired_t_test(db):
     chance = random.Random(1)
     for count, spread in itertools.product((2, 3, 4, 5, 30, 225, 1190), (0.01, 0.1, 1)):

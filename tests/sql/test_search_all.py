@@ -42,3 +42,13 @@ def test_what_cannot_be_searched_is_refused_or_gives_no_rows(db, both, fails):
     assert db.execute(SEARCH, [both, "dogs", "keyword", 5]).fetchall()[0][:2] == ("other", "dogs")
     for collections, query in ((None, "q"), (both, None), ([], "q")):
         assert db.execute(SEARCH, [collections, query, "hybrid", 5]).fetchall() == []
+
+
+SILENT = [("keyword", '{"keyword": 0, "wording": 0}'), ("vector", '{"vector": 0}')]
+
+
+@pytest.mark.parametrize(("mode", "weights"), SILENT)
+def test_a_weight_does_not_silence_the_only_arm(db, both, mode, weights):
+    search = "SELECT collection, key, score FROM lore.search_all(%s, 'dogs, cats', mode => %s, weights => %s)"
+    plain = db.execute(search, [both, mode, None]).fetchall()
+    assert db.execute(search, [both, mode, weights]).fetchall() == plain and plain[0][2] != 0

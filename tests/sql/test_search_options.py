@@ -15,6 +15,13 @@ def test_reciprocal_ranks_add_up_over_the_arms(db, manual):
     assert keys(rows)[0] == "backup"
 
 
+def test_what_cannot_be_diverse_is_refused(db, manual, fails):
+    refused = ("'{1,2}', '{1,2}', k => 0", "'{1,2}', '{1,2}', diversity => 7", "'{1,2}', '{1,2}', diversity => NULL")
+    for arguments in (*refused, "'{1,2}', '{1,2}', diversity => 'NaN'"):
+        assert fails(f"SELECT lore.diverse('manual', {arguments})") == "LO103"
+    assert db.execute("SELECT count(*) FROM lore.diverse('manual', '{}', '{}')").fetchone() == (0,)
+
+
 def test_diversity_puts_something_else_before_the_same_again(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
     db.execute(
@@ -76,3 +83,11 @@ def test_arguments_out_of_range_are_refused(db, manual, fails):
         "neighbours => -1", "neighbours => 101", "neighbours => NULL", "fusion => ''' || x'",
     ):  # fmt: skip
         assert fails(f"SELECT lore.search('manual', 'q', {call})") == "LO103"
+
+
+def test_a_vector_without_a_direction_is_refused_where_cosines_are_compared(db, manual, fails):
+    zeros = "array_fill(0, ARRAY[384])::vector"
+    assert fails(f"SELECT lore.search('manual', 'reclaim storage', vector => {zeros})") == "LO103"
+    assert fails(f"SELECT lore.search('manual', NULL, vector => {zeros})") == "LO103"
+    db.execute("SELECT lore.create_collection('far', metric => 'l2'), lore.add('far', 'a', 'Cats purr.')")
+    assert db.execute(f"SELECT key FROM lore.search('far', NULL, vector => {zeros})").fetchall() == [("a",)]
