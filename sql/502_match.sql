@@ -1,4 +1,4 @@
--- 502_match.sql: what a chunk must have to match a query: all its words, its words in a row, or a word's beginning. Needs 400_catalog.
+-- 502_match.sql: what a chunk must have to match a query: all its words, its words in a row, or a word's beginning. Needs 499_stop_words.
 
 CREATE TYPE lore._match AS (
     words     text[],                       -- as they stand in the query, of which a chunk must have each
@@ -49,6 +49,9 @@ AS $$
     FROM (SELECT lore._lexeme(word, ':*') AS query
           UNION ALL SELECT plainto_tsquery(language, word)
           UNION ALL SELECT lore._lexeme(lexeme, ':*') FROM unnest(to_tsvector(language, word)) WHERE word ~ '^[[:alnum:]]+$'
+          -- Of a longer word the stem can lack its first letters too, an article or a prefix: more letters let that be seen.
+          UNION ALL SELECT lore._lexeme(regexp_replace(lexeme, 'qoqoqo$', ''), ':*') FROM unnest(to_tsvector(language, word || 'qoqoqo'))
+          WHERE word ~ '^[[:alnum:]]+$' AND lexeme ~ '.qoqoqo$'
           UNION ALL SELECT lore._lexeme(left(word, n) || e) FROM generate_series(3, least(length(word), 40) - 1) AS n, unnest(ARRAY['', 'e', 'i']) AS e
           UNION ALL SELECT lore._lexeme(lexeme) FROM generate_series(3, least(length(word), 40) - 1) AS n, unnest(to_tsvector(language, left(word, n)))
           WHERE word ~ '^[[:alnum:]]+$') AS b
@@ -62,7 +65,7 @@ CREATE FUNCTION lore._matched(
     query      text,
     match      text                         -- all, phrase or prefix
 ) RETURNS lore._match
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning           -- of words that are not looked for, PostgreSQL would tell for each
 AS $$
@@ -92,8 +95,9 @@ BEGIN
             IF m.beginning ~ '^[[:alnum:]]+$' AND numnode(plainto_tsquery(language, m.beginning)) > 0 THEN
                 m.whole := plainto_tsquery(language, m.beginning);
             END IF;
-            -- A stop word behind other words is seen by the pattern alone: no index knows it, and "sat on the" is on the way to a word.
-            IF m.stems IS NULL OR numnode(plainto_tsquery(language, m.beginning)) > 0 THEN
+            -- A stop word behind other words, whole or half typed, is seen by the pattern alone: no index knows it, and "sat on th" is on the
+            -- way to "sat on the", that to "sat on thermals".
+            IF m.stems IS NULL OR numnode(plainto_tsquery(language, m.beginning)) > 0 AND NOT lore._may_vanish(language, substring(m.beginning FROM '[[:alnum:]]+$')) THEN
                 -- Where it has more than letters, its parts may be words of their own: "pg_cl" of pg_class.
                 m.stems := concat_ws(' & ', '( ' || m.stems::text || ' )', (
                     SELECT '( ' || string_agg('( ' || p.query || ' )', ' | ') || ' )'

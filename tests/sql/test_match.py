@@ -77,6 +77,12 @@ def test_a_stop_word_typed_behind_other_words_does_not_empty_the_list(db, manual
     assert found(db, "dead they", "prefix") == found(db, "they", "prefix") == []
 
 
+def test_a_stop_word_that_is_half_typed_does_not_empty_the_list(db, manual):
+    for typed in ("purr w", "purr wh", "purr whe", "purr the", "cats purr content ar", "sleep for mos"):
+        assert found(db, typed, "prefix") == ["cats"], typed
+    assert found(db, "dead whe", "prefix") == found(db, "whe", "prefix") == []
+
+
 def test_each_letter_typed_of_a_word_finds_it_though_its_stem_is_shorter(db, village):
     for word in ("relationship", "related"):
         for end in range(1, len(word) + 1):
@@ -201,3 +207,20 @@ def test_a_word_behind_an_elided_article_is_found_by_its_beginning(db, keyword):
             assert found(db, typed, "prefix") == ["a"], (maintained, typed)
         db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         db.execute("SELECT FROM lore.maintain('manual')")
+
+
+def test_a_word_that_is_written_as_one_with_its_article_is_found_by_its_beginning(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'arabic')", [keyword])
+    db.execute(
+        "SELECT lore.add('manual', 'a', 'الكتاب على الطاولة في المدرسة'), lore.add('manual', 'b', 'ذهب الولد إلى المدرسة')"
+    )
+    assert set(found(db, "المدرسة ال", "prefix")) == {"a", "b"}
+    for end in range(3, len("الكتاب") + 1):
+        assert found(db, "الكتاب"[:end], "prefix") == found(db, f"المدرسة {'الكتاب'[:end]}", "prefix") == ["a"], end
+
+
+def test_a_beginning_is_compared_letter_by_letter_and_a_whole_word_by_its_stem(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'german')", [keyword])
+    db.execute("SELECT lore.add('manual', 'a', 'Fußgänger gehen über die Straße.'), lore.add('manual', 'b', 'Das Wasser.')")
+    for typed, keys in [("fuß", ["a"]), ("Fußg", ["a"]), ("fussg", []), ("fussgänger", ["a"]), ("strass", ["a"])]:
+        assert found(db, typed, "prefix") == keys, typed
