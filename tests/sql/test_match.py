@@ -211,9 +211,8 @@ def test_a_word_behind_an_elided_article_is_found_by_its_beginning(db, keyword):
 
 def test_a_word_that_is_written_as_one_with_its_article_is_found_by_its_beginning(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'arabic')", [keyword])
-    db.execute(
-        "SELECT lore.add('manual', 'a', 'الكتاب على الطاولة في المدرسة'), lore.add('manual', 'b', 'ذهب الولد إلى المدرسة')"
-    )
+    texts = ["الكتاب على الطاولة في المدرسة", "ذهب الولد إلى المدرسة"]
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [texts])
     assert set(found(db, "المدرسة ال", "prefix")) == {"a", "b"}
     for end in range(3, len("الكتاب") + 1):
         assert found(db, "الكتاب"[:end], "prefix") == found(db, f"المدرسة {'الكتاب'[:end]}", "prefix") == ["a"], end
@@ -221,6 +220,7 @@ def test_a_word_that_is_written_as_one_with_its_article_is_found_by_its_beginnin
 
 def test_a_beginning_is_compared_letter_by_letter_and_a_whole_word_by_its_stem(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'german')", [keyword])
-    db.execute("SELECT lore.add('manual', 'a', 'Fußgänger gehen über die Straße.'), lore.add('manual', 'b', 'Das Wasser.')")
+    texts = ["Fußgänger gehen über die Straße.", "Das Wasser."]
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [texts])
     for typed, keys in [("fuß", ["a"]), ("Fußg", ["a"]), ("fussg", []), ("fussgänger", ["a"]), ("strass", ["a"])]:
         assert found(db, typed, "prefix") == keys, typed
