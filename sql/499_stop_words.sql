@@ -19,8 +19,9 @@ CREATE FUNCTION lore._may_vanish(
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- The second: six more letters, which no language has at an end, and a stem of these alone: an article that is written as one with its word.
-    SELECT EXISTS (SELECT FROM unnest(lore._stop_words(ARRAY(
+    -- The last: six more letters, which no language has at an end, and a stem of these alone: an article that is written as one with its
+    -- word. One letter may be the first of such, and leads to too much of the index for any use.
+    SELECT length(beginning) = 1 OR EXISTS (SELECT FROM unnest(lore._stop_words(ARRAY(
             SELECT DISTINCT n.name FROM pg_ts_config_map AS m JOIN pg_ts_dict AS d ON d.oid = m.mapdict,
                    substring(d.dictinitoption FROM 'stopwords = ''([a-z0-9_]+)''') AS n(name)
             WHERE m.mapcfg = language AND n.name IS NOT NULL))) AS s(word) WHERE starts_with(s.word, beginning))

@@ -4,6 +4,7 @@ CREATE TYPE lore._match AS (
     words     text[],                       -- as they stand in the query, of which a chunk must have each
     stems     tsquery,                      -- what the stems of a chunk satisfy: exactly, but for a beginning
     beginning text,                         -- letters that a word of the chunk begins with; NULL is none
+    token     text,                         -- the same as an address or a path begins in the index: without "https://", with its first "/"
     pattern   text,                         -- the same as a regular expression
     whole     tsquery                       -- stems that do as well as the beginning, which may be a word itself; NULL is none
 );
@@ -52,8 +53,8 @@ AS $$
           -- Of a longer word the stem can lack its first letters too, an article or a prefix: more letters let that be seen.
           UNION ALL SELECT lore._lexeme(regexp_replace(lexeme, 'qoqoqo$', ''), ':*') FROM unnest(to_tsvector(language, word || 'qoqoqo'))
           WHERE word ~ '^[[:alnum:]]+$' AND lexeme ~ '.qoqoqo$'
-          UNION ALL SELECT lore._lexeme(left(word, n) || e) FROM generate_series(3, least(length(word), 40) - 1) AS n, unnest(ARRAY['', 'e', 'i']) AS e
-          UNION ALL SELECT lore._lexeme(lexeme) FROM generate_series(3, least(length(word), 40) - 1) AS n, unnest(to_tsvector(language, left(word, n)))
+          UNION ALL SELECT lore._lexeme(left(word, n) || e) FROM generate_series(2, least(length(word), 40) - 1) AS n, unnest(ARRAY['', 'e', 'i']) AS e
+          UNION ALL SELECT lore._lexeme(lexeme) FROM generate_series(2, least(length(word), 40) - 1) AS n, unnest(to_tsvector(language, left(word, n)))
           WHERE word ~ '^[[:alnum:]]+$') AS b
     WHERE numnode(b.query) > 0
 $$;
@@ -84,8 +85,9 @@ BEGIN
         m.stems := phraseto_tsquery(language, plain);
     ELSE
         IF match = 'prefix' THEN
-            last := lower(substring(m.words[cardinality(m.words)] FROM '[[:alnum:]].*'));
-            m.beginning := left(regexp_replace(last, '[^[:alnum:]_]+$', ''), 500);  -- no index knows longer words
+            last := regexp_replace(lower(m.words[cardinality(m.words)]), '[^[:alnum:]_]+$', '');
+            m.beginning := left(substring(last FROM '[[:alnum:]].*'), 500);  -- no index knows longer words
+            m.token := left(regexp_replace(last, '^.*://', ''), 500);
             m.words := m.words[:cardinality(m.words) - 1];
         END IF;
         SELECT string_agg(DISTINCT format('( %s )', q.query), ' & ')::tsquery INTO m.stems
@@ -102,6 +104,7 @@ BEGIN
                 m.stems := concat_ws(' & ', '( ' || m.stems::text || ' )', (
                     SELECT '( ' || string_agg('( ' || p.query || ' )', ' | ') || ' )'
                     FROM (SELECT lore._beginnings(language, m.beginning)::text AS query
+                          UNION ALL SELECT lore._lexeme(m.token, ':*')::text WHERE m.token ~ '[[:alnum:]]' AND m.token <> m.beginning
                           UNION ALL SELECT concat_ws(' & ', nullif(plainto_tsquery(language, regexp_replace(m.beginning, '[[:alnum:]]+$', ''))::text, ''),
                               lore._beginnings(language, substring(m.beginning FROM '[[:alnum:]]+$'))::text) WHERE m.beginning ~ '[^[:alnum:]]') AS p
                     WHERE p.query <> ''))::tsquery;

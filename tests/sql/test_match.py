@@ -224,3 +224,17 @@ def test_a_beginning_is_compared_letter_by_letter_and_a_whole_word_by_its_stem(d
     db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [texts])
     for typed, keys in [("fuß", ["a"]), ("Fußg", ["a"]), ("fussg", []), ("fussgänger", ["a"]), ("strass", ["a"])]:
         assert found(db, typed, "prefix") == keys, typed
+
+
+def test_paths_addresses_numbers_and_short_stems_are_found_by_their_beginnings(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
+    text = "Pumps were going to /usr/local/lib/x.so and https://www.example.com/page.html at -2.5e3 degrees."
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [[text, "Pumps stand still."]])
+    words = {"going": 1, "/usr/local/lib/x.so": 2, "https://www.example.com/page": 9, "-2.5e3": 2}
+    for maintained in (False, True):
+        for word, start in words.items():
+            for end in range(start, len(word) + 1):
+                for typed in (word[:end], f"pump {word[:end]}"):
+                    assert found(db, typed, "prefix") == ["a"], (maintained, typed)
+        db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        db.execute("SELECT FROM lore.maintain('manual')")
