@@ -99,6 +99,16 @@ def test_as_many_rows_come_back_as_match(db, village):
     assert len(found(db, "steam pum", "prefix", k=1000)) == 100
 
 
+def test_as_many_rows_come_back_as_are_asked_for_where_many_match(db, manual):
+    db.execute(
+        "INSERT INTO lore_data.manual_chunks (document_id, ordinal, span, content, tokens, embedding, fingerprint, "
+        "search) SELECT document_id, i, span, content, tokens, embedding, fingerprint, search "
+        "FROM lore_data.manual_chunks, generate_series(1, 12200) AS i WHERE content LIKE 'Cats %'"
+    )
+    for match in ("any", "all", "phrase", "prefix"):
+        assert len(found(db, "cats sleep", match, k=20000)) == 12201
+
+
 def test_a_filter_narrows_every_way_to_match(db, village):
     few = {"n": {"$lt": 10}}
     for match, query, count in [
