@@ -86,7 +86,8 @@ DECLARE
     reads  text := format('to_tsvector(%L::regconfig, n.search)', c.language);
     found  bigint[];
 BEGIN
-    SELECT string_agg(k.words, ' '), CASE WHEN bool_and(k.built_to IS NOT NULL) THEN min(k.built_to) END INTO known.words, known.built_to
+    -- It has no words without letters.
+    SELECT string_agg(k.words, ' '), CASE WHEN bool_and(k.built_to IS NOT NULL AND b.beginning ~ '[[:alpha:]]') THEN min(k.built_to) END INTO known.words, known.built_to
     FROM (SELECT CASE WHEN numnode(plainto_tsquery(c.language::regconfig, first)) > 0 THEN (match).beginning
               ELSE coalesce(substring((match).beginning FROM '[[:alnum:]]+$'), (match).beginning) END UNION SELECT (match).token) AS b(beginning),
          lore._known_words(c, b.beginning) AS k;

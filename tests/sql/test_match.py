@@ -200,6 +200,18 @@ def test_a_number_of_rows_that_cannot_be_is_refused(db, manual, fails):
         assert fails("SELECT * FROM lore.keyword_scores('manual', 'text', %s)", [k]) == "LO103"
 
 
+def test_each_part_of_an_identifier_and_a_number_are_found_by_their_beginnings(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
+    texts = ["The view pg_stat_activity and the method __init__ came in 1999.", "No such thing."]
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [texts])
+    for maintained in (False, True):
+        for typed in ("pg_s", "sta", "stat_ac", "activ", "__in", "ini", "view acti", "19", "199", "1999", "view 19"):
+            assert found(db, typed, "prefix") == ["a"], (maintained, typed)
+        assert found(db, "tat", "prefix") == found(db, "99", "prefix") == []
+        db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        db.execute("SELECT FROM lore.maintain('manual')")
+
+
 def test_another_language_has_its_own_stems(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'german')", [keyword])
     db.execute("SELECT lore.add('manual', 'a', 'Die Häuser stehen am Wasser.'), lore.add('manual', 'b', 'Das Wasser.')")
