@@ -18,6 +18,7 @@ BEGIN
     IF fields IS NULL OR array_ndims(fields) > 1 OR cardinality(fields) > 32 OR array_position(fields, NULL) IS NOT NULL THEN
         PERFORM lore._raise('LO103', 'filterable is not an array of up to 32 names of fields', 'Pass fields of the metadata: filterable => ''{section,year}''.');
     END IF;
+    fields := ARRAY(SELECT f.field FROM unnest(fields) WITH ORDINALITY AS f(field, place) GROUP BY f.field ORDER BY min(f.place));  -- each once
     FOREACH field IN ARRAY fields LOOP
         PERFORM lore._filter(jsonb_build_object(field, 1));  -- raises LO104 for what no filter can name
     END LOOP;

@@ -72,6 +72,9 @@ BEGIN
     IF chosen = 'diskann' THEN
         fields := CASE WHEN $3 ? 'labels' THEN ARRAY(SELECT DISTINCT jsonb_array_elements_text($3 -> 'labels')) ELSE lore._categories(c, c.filterable) END;
     END IF;
+    IF $4 THEN
+        RETURN QUERY VALUES (-2, format('SELECT lore._claim_index(%L, %L)', c.name, c.vector_index)), (8, format('SELECT lore._release_index(%L)', c.name));
+    END IF;
     IF chosen = 'exact' THEN
         RETURN QUERY SELECT 1, format('SELECT lore._adopt_index(%L, %s, ''exact'', ''{}'', 0, 0, %L)', c.name, number, coalesce($2, c.index_kind));
     ELSE
@@ -114,7 +117,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.index_sql(text, text, jsonb) IS
-    'The statements that build the vector index of a collection while others read and write: run them in order, each on its own, outside a transaction. `pglore index` does that and shows the progress. Raises LO103 unknown kind or option, LO203 unknown collection, LO206 missing extension.';
+    'The statements that build the vector index of a collection while others read and write: run them in order, each on its own, outside a transaction. `pglore index` does that and shows the progress. The first keeps others from building the same until the last, or the end of the session; it fails with LO305 where one builds already. Raises LO103 unknown kind or option, LO203 unknown collection, LO206 missing extension.';
 
 REVOKE ALL ON FUNCTION lore._require_kind(lore._collection, text, bigint), lore._require_extension(text),
     lore._index_statements(lore._collection, text, jsonb, boolean), lore.index_sql(text, text, jsonb) FROM PUBLIC;

@@ -1,4 +1,4 @@
--- 476_build_index.sql: a vector index built, and taken into use. Needs 474_index_sql.
+-- 476_build_index.sql: a vector index built, and taken into use. Needs 474_index_sql, 475_claim_index.
 
 CREATE FUNCTION lore._adopt_index(
     collection text,
@@ -64,6 +64,9 @@ DECLARE
     before  text := current_setting('maintenance_work_mem');
 BEGIN
     PERFORM lore._require_extension(coalesce($2, c.index_kind));
+    IF NOT pg_try_advisory_xact_lock_shared(hashtext('lore index beside'), c.id::integer) THEN
+        PERFORM lore._index_is_busy(c.name);
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtext('lore vector index'), c.id::integer);  -- two at once would wait for each other's table
     c := lore._open($1);
     FOR s IN SELECT * FROM lore._index_statements(c, $2, coalesce($3, '{}'), false) ORDER BY step LOOP
@@ -81,7 +84,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.build_index(text, text, jsonb) IS
-    'Builds the vector index of a collection anew and takes it into use; writers wait until it is done: lore.index_sql and `pglore index` build beside them. auto chooses by size, dimensions, memory and what is installed; exact has no index. Raises LO103 unknown kind or option, LO203 unknown collection, LO206 missing extension.';
+    'Builds the vector index of a collection anew and takes it into use; writers wait until it is done: lore.index_sql and `pglore index` build beside them. auto chooses by size, dimensions, memory and what is installed; exact has no index. Raises LO103 unknown kind or option, LO203 unknown collection, LO206 missing extension, LO305 where `pglore index` builds it at this moment.';
 
 REVOKE ALL ON FUNCTION lore._adopt_index(text, integer, text, jsonb, bigint, bigint, text), lore._create_index(text), lore.build_index(text, text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._adopt_index(text, integer, text, jsonb, bigint, bigint, text), lore._create_index(text), lore.build_index(text, text, jsonb) TO lore_admin;

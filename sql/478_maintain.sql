@@ -65,7 +65,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.maintain(text) IS
-    'Builds what a collection, or each, has outgrown: a vector index that is missing, broken, of a kind that no longer suits, or learned from too few rows; and, where pg_trgm is installed, the vocabulary that misspelt words of a query are mended by. What was done, and why; no rows where all is well. Raises LO203 unknown collection.';
+    'Builds what a collection, or each, has outgrown: a vector index that is missing, broken, of a kind that no longer suits, or learned from too few rows; and, where pg_trgm is installed, the vocabulary that misspelt words of a query are mended by. What was done, and why; no rows where all is well. Raises LO203 unknown collection, LO305 where `pglore index` builds one at this moment.';
 
 CREATE FUNCTION lore._label_findings() RETURNS TABLE (severity text, finding text, remedy text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE

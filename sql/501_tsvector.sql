@@ -68,7 +68,7 @@ BEGIN
         ORDER BY score DESC, m.id LIMIT $2$sql$,
         (SELECT coalesce(string_agg(format('$4[%s] * (1 - norm / (norm - 0.607927 + 0.607927 / greatest(1 - ts_rank(''{1,1,1,1}'', m.search, $3[%1$s]), 0.0001)))', i), ' + '), '0::float8')
          FROM generate_subscripts(words, 1) AS i), c.chunks, coalesce(matching, 'n.search @@ $5'), replace(passing, '$2', '$1'))
-        USING path, k, words, weights, wanted, 4 * few;
+        USING path, k, words, weights, wanted, greatest(4 * few, k);
 END
 $$;
 

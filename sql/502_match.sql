@@ -1,9 +1,10 @@
--- 502_match.sql: what a chunk must have to match a query: all its words, its words in a row, or a word's beginning. Needs 400_catalog.
+-- 502_match.sql: what a chunk must have to match a query: all its words, its words in a row, or a word's beginning. Needs 499_stop_words.
 
 CREATE TYPE lore._match AS (
     words     text[],                       -- as they stand in the query, of which a chunk must have each
     stems     tsquery,                      -- what the stems of a chunk satisfy: exactly, but for a beginning
     beginning text,                         -- letters that a word of the chunk begins with; NULL is none
+    token     text,                         -- the same as an address or a path begins in the index: without "https://", with its first "/"
     pattern   text,                         -- the same as a regular expression
     whole     tsquery                       -- stems that do as well as the beginning, which may be a word itself; NULL is none
 );
@@ -49,8 +50,11 @@ AS $$
     FROM (SELECT lore._lexeme(word, ':*') AS query
           UNION ALL SELECT plainto_tsquery(language, word)
           UNION ALL SELECT lore._lexeme(lexeme, ':*') FROM unnest(to_tsvector(language, word)) WHERE word ~ '^[[:alnum:]]+$'
-          UNION ALL SELECT lore._lexeme(left(word, n) || e) FROM generate_series(3, least(length(word), 40) - 1) AS n, unnest(ARRAY['', 'e', 'i']) AS e
-          UNION ALL SELECT lore._lexeme(lexeme) FROM generate_series(3, least(length(word), 40) - 1) AS n, unnest(to_tsvector(language, left(word, n)))
+          -- Of a longer word the stem can lack its first letters too, an article or a prefix: more letters let that be seen.
+          UNION ALL SELECT lore._lexeme(regexp_replace(lexeme, 'qoqoqo$', ''), ':*') FROM unnest(to_tsvector(language, word || 'qoqoqo'))
+          WHERE word ~ '^[[:alnum:]]+$' AND lexeme ~ '.qoqoqo$'
+          UNION ALL SELECT lore._lexeme(left(word, n) || e) FROM generate_series(2, least(length(word), 40) - 1) AS n, unnest(ARRAY['', 'e', 'i']) AS e
+          UNION ALL SELECT lore._lexeme(lexeme) FROM generate_series(2, least(length(word), 40) - 1) AS n, unnest(to_tsvector(language, left(word, n)))
           WHERE word ~ '^[[:alnum:]]+$') AS b
     WHERE numnode(b.query) > 0
 $$;
@@ -62,7 +66,7 @@ CREATE FUNCTION lore._matched(
     query      text,
     match      text                         -- all, phrase or prefix
 ) RETURNS lore._match
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning           -- of words that are not looked for, PostgreSQL would tell for each
 AS $$
@@ -81,23 +85,26 @@ BEGIN
         m.stems := phraseto_tsquery(language, plain);
     ELSE
         IF match = 'prefix' THEN
-            last := lower(substring(m.words[cardinality(m.words)] FROM '[[:alnum:]].*'));
-            m.beginning := left(regexp_replace(last, '[^[:alnum:]_]+$', ''), 500);  -- no index knows longer words
+            last := regexp_replace(lower(m.words[cardinality(m.words)]), '[^[:alnum:]_]+$', '');
+            m.beginning := left(substring(last FROM '[[:alnum:]].*'), 500);  -- no index knows longer words
+            m.token := left(regexp_replace(last, '^.*://', ''), 500);
             m.words := m.words[:cardinality(m.words) - 1];
         END IF;
         SELECT string_agg(DISTINCT format('( %s )', q.query), ' & ')::tsquery INTO m.stems
         FROM (SELECT plainto_tsquery(language, w) AS query FROM unnest(m.words) AS w) AS q WHERE numnode(q.query) > 0;
         IF m.beginning <> '' THEN
-            m.pattern := '\m' || regexp_replace(m.beginning, '([^[:alnum:]])', '\\\1', 'g');
+            m.pattern := '(?<![[:alnum:]])' || regexp_replace(m.beginning, '([^[:alnum:]])', '\\\1', 'g');
             IF m.beginning ~ '^[[:alnum:]]+$' AND numnode(plainto_tsquery(language, m.beginning)) > 0 THEN
                 m.whole := plainto_tsquery(language, m.beginning);
             END IF;
-            -- A stop word behind other words is seen by the pattern alone: no index knows it, and "sat on the" is on the way to a word.
-            IF m.stems IS NULL OR numnode(plainto_tsquery(language, m.beginning)) > 0 THEN
+            -- A stop word behind other words, whole or half typed, is seen by the pattern alone: no index knows it, and "sat on th" is on the
+            -- way to "sat on the", that to "sat on thermals".
+            IF m.stems IS NULL OR numnode(plainto_tsquery(language, m.beginning)) > 0 AND NOT lore._may_vanish(language, substring(m.beginning FROM '[[:alnum:]]+$')) THEN
                 -- Where it has more than letters, its parts may be words of their own: "pg_cl" of pg_class.
                 m.stems := concat_ws(' & ', '( ' || m.stems::text || ' )', (
                     SELECT '( ' || string_agg('( ' || p.query || ' )', ' | ') || ' )'
                     FROM (SELECT lore._beginnings(language, m.beginning)::text AS query
+                          UNION ALL SELECT lore._lexeme(m.token, ':*')::text WHERE m.token ~ '[[:alnum:]]' AND m.token <> m.beginning
                           UNION ALL SELECT concat_ws(' & ', nullif(plainto_tsquery(language, regexp_replace(m.beginning, '[[:alnum:]]+$', ''))::text, ''),
                               lore._beginnings(language, substring(m.beginning FROM '[[:alnum:]]+$'))::text) WHERE m.beginning ~ '[^[:alnum:]]') AS p
                     WHERE p.query <> ''))::tsquery;

@@ -81,12 +81,17 @@ DECLARE
     c      lore._collection := collection;
     -- Where the beginning has more than letters, its first parts are words of their own: "pg" of "pg_cl"; but "l" of "l'éco" is none.
     first  text := regexp_replace((match).beginning, '[[:alnum:]]+$', '');
-    known  lore._vocabulary_words := lore._known_words(c, CASE WHEN numnode(plainto_tsquery(c.language::regconfig, first)) > 0 THEN (match).beginning
-        ELSE coalesce(substring((match).beginning FROM '[[:alnum:]]+$'), (match).beginning) END);
-    likely text := concat_ws(' ', known.words, nullif(first, ''), (match).beginning);
+    known  lore._vocabulary_words;
+    likely text;
     reads  text := format('to_tsvector(%L::regconfig, n.search)', c.language);
     found  bigint[];
 BEGIN
+    -- It has no words without letters.
+    SELECT string_agg(k.words, ' '), CASE WHEN bool_and(k.built_to IS NOT NULL AND b.beginning ~ '[[:alpha:]]') THEN min(k.built_to) END INTO known.words, known.built_to
+    FROM (SELECT CASE WHEN numnode(plainto_tsquery(c.language::regconfig, first)) > 0 THEN (match).beginning
+              ELSE coalesce(substring((match).beginning FROM '[[:alnum:]]+$'), (match).beginning) END UNION SELECT (match).token) AS b(beginning),
+         lore._known_words(c, b.beginning) AS k;
+    likely := concat_ws(' ', known.words, nullif(first, ''), (match).beginning);
     -- What the vocabulary does not know is read: does a word begin so, and is it more than a stop word?
     EXECUTE format('SELECT coalesce(array_agg(n.id), ''{}'') FROM %s AS n WHERE (n.search ~* $1%s) AND (%s)%s', c.chunks,
         CASE WHEN (match).whole IS NOT NULL THEN format(' OR n.id = ANY ($2) AND %s @@ $3', reads) ELSE '' END,

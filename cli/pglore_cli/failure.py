@@ -43,7 +43,7 @@ def describe(error: Exception) -> tuple[str, str | None, str | None, int] | None
     hint = error.diag.message_hint or HINTS.get(state or "")
     if hint is None and isinstance(error, psycopg.OperationalError) and state in (None, "08001", "08006"):
         hint = NO_CONNECTION
-    return message, hint, state, TRY_AGAIN if state in AGAIN else ERROR
+    return message, hint, state, TRY_AGAIN if state in AGAIN or (state or "")[:3] == "LO3" else ERROR
 
 
 def report(error: Exception, *, as_json: bool = False) -> int | None:

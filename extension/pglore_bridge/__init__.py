@@ -8,9 +8,10 @@ Nothing that comes from rows or depends on the user is kept between calls: the s
 from .calls import embed, host
 from .plans import run_planned
 from .spelling import spelling
+from .stops import stop_words
 from .stream import stream
 from .wording import wording
 
 VERSION = "0.1.0"
 
-__all__ = ["VERSION", "embed", "host", "run_planned", "spelling", "stream", "wording"]
+__all__ = ["VERSION", "embed", "host", "run_planned", "spelling", "stop_words", "stream", "wording"]

@@ -20,6 +20,7 @@
     |   +-- HostBusy         LO302
     |   +-- OutOfMemory      LO303
     |   +-- BudgetSpent      LO304
+    |   +-- IndexBusy        LO305
     +-- InternalError        LO9xx  a fault of pglore
 
 Errors that are PostgreSQL's (a cancelled statement, a missing privilege, a lost connection) stay psycopg's.
@@ -143,6 +144,12 @@ class BudgetSpent(TryAgain):
     """The budget of tokens or seconds is spent."""
 
     sqlstate = "LO304"
+
+
+class IndexBusy(TryAgain):
+    """Another session builds an index of the collection."""
+
+    sqlstate = "LO305"
 
 
 class InternalError(Error):

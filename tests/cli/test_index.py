@@ -10,6 +10,12 @@ def test_index_builds_beside_others_and_tells_what_is_there(loaded, db):
     assert "m='8'" in db.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'vector_1_1'").fetchone()[0]
 
 
+def test_of_two_that_index_one_collection_the_second_is_told_to_try_again(loaded, db):
+    db.execute(db.execute("SELECT statement FROM lore.index_sql('documents', 'hnsw')").fetchone()[0].encode())
+    result = loaded("index", "documents", "--kind", "hnsw")
+    assert result.exit_code == 75 and "LO305" in result.stderr and "pg_stat_progress_create_index" in result.stderr
+
+
 def test_index_prints_json_and_auto_leaves_a_small_collection_exact(loaded):
     found = json.loads(loaded("index", "documents", "--json").stdout)
     assert found == {"collection": "documents", "index_kind": "auto: exact", "tuned": []}

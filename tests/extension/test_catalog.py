@@ -9,7 +9,9 @@ import pytest
 SECURITY_DEFINERS = {"_load", "_rebuild_keyword_index", "_evict_results"}
 # Functions that only name others, in a hint or in a statement that they return as text, and run none of them.
 NAMING_ONLY = {"_open", "_require_document", "_search_statement", "_reranked", "_doctor_server", "_doctor_indexes"}
-PYTHON_FUNCTIONS = {"_load", "_embed", "_host", "_stream", "_admin", "_spelling", "_wording", "_run_planned"}
+PYTHON_FUNCTIONS = {
+    "_load", "_embed", "_host", "_stream", "_admin", "_spelling", "_stop_words", "_wording", "_run_planned"
+}  # fmt: skip
 SEARCH_PATH = "search_path=pg_catalog, pg_temp"
 
 MEMBERS = """

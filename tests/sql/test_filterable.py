@@ -66,3 +66,12 @@ def test_what_is_no_field_is_refused(db, fails):
     for field in hostile:
         filter = json.dumps({field: {"$gt": 2}})
         assert db.execute("SELECT key FROM lore.search('c', 'text', filter => %s)", [filter]).fetchall() == [("k",)]
+
+
+def test_a_field_that_is_named_twice_counts_once(db):
+    db.execute("SELECT lore.create_collection('c', filterable => '{year,part,year}')")
+    indexes = "SELECT indexdef FROM pg_indexes WHERE tablename = 'c_documents' AND indexname LIKE 'filter%%'"
+    fields = "SELECT filterable FROM lore_data.collections"
+    assert len(db.execute(indexes).fetchall()) == 3 and db.execute(fields).fetchone() == (["year", "part"],)
+    db.execute("SELECT lore.alter_collection('c', filterable => '{part,part}')")
+    assert len(db.execute(indexes).fetchall()) == 2 and db.execute(fields).fetchone() == (["part"],)

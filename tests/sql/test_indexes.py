@@ -221,6 +221,38 @@ def test_who_builds_while_another_does_waits_for_it_and_builds_anew(db, connect,
     assert outcome == [(1,)]
 
 
+def test_who_builds_while_another_builds_beside_others_is_refused_at_once(db, connect, fails):
+    points(db, rows=1000)
+    statements = "SELECT statement FROM lore.index_sql('points', 'hnsw')"
+    first, second = connect(), connect()
+    ours, theirs = first.execute(statements).fetchall(), second.execute(statements).fetchall()
+    for at, (statement,) in enumerate(ours):
+        first.execute(statement.encode())
+        if at < len(ours) - 1:
+            assert fails(theirs[0][0], on=second) == "LO305", statement
+            assert fails("SELECT FROM lore.build_index('points')", on=second) == "LO305", statement
+    assert fails(theirs[0][0], on=second) == "LO305"  # it would drop the index that is in use now
+    assert second.execute("SELECT index_kind FROM lore.build_index('points', 'hnsw')").fetchone() == ("hnsw",)
+    for (statement,) in second.execute(statements).fetchall():
+        second.execute(statement.encode())
+    indexes = db.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'vector_1_%'").fetchall()
+    assert indexes == [("vector_1_3",)]
+
+
+def test_a_session_that_failed_while_it_built_beside_others_begins_anew(db, connect):
+    points(db, rows=1000)
+    statements = [row[0] for row in db.execute("SELECT statement FROM lore.index_sql('points', 'hnsw')").fetchall()]
+    first, second = connect(), connect()
+    for statement in [*statements[:2], *statements]:
+        first.execute(statement.encode())
+    assert second.execute("SELECT index_kind FROM lore.build_index('points', 'exact')").fetchone() == ("exact",)
+    first.execute(db.execute("SELECT statement FROM lore.index_sql('points', 'hnsw')").fetchone()[0].encode())
+    first.close()
+    while db.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()[0]:
+        pass
+    assert second.execute("SELECT index_kind FROM lore.build_index('points', 'hnsw')").fetchone() == ("hnsw",)
+
+
 def test_what_cannot_be_built_is_refused(db, fails):
     db.execute("SELECT lore.create_collection('empty')")
     refused = {

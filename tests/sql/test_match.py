@@ -77,6 +77,12 @@ def test_a_stop_word_typed_behind_other_words_does_not_empty_the_list(db, manual
     assert found(db, "dead they", "prefix") == found(db, "they", "prefix") == []
 
 
+def test_a_stop_word_that_is_half_typed_does_not_empty_the_list(db, manual):
+    for typed in ("purr w", "purr wh", "purr whe", "purr the", "cats purr content ar", "sleep for mos"):
+        assert found(db, typed, "prefix") == ["cats"], typed
+    assert found(db, "dead whe", "prefix") == found(db, "whe", "prefix") == []
+
+
 def test_each_letter_typed_of_a_word_finds_it_though_its_stem_is_shorter(db, village):
     for word in ("relationship", "related"):
         for end in range(1, len(word) + 1):
@@ -91,6 +97,16 @@ def test_as_many_rows_come_back_as_match(db, village):
     assert len(found(db, "steam pumps", "all", k=1000)) == 100
     assert set(found(db, "mill 7", "all")) == {"07"}
     assert len(found(db, "steam pum", "prefix", k=1000)) == 100
+
+
+def test_as_many_rows_come_back_as_are_asked_for_where_many_match(db, manual):
+    db.execute(
+        "INSERT INTO lore_data.manual_chunks (document_id, ordinal, span, content, tokens, embedding, fingerprint, "
+        "search) SELECT document_id, i, span, content, tokens, embedding, fingerprint, search "
+        "FROM lore_data.manual_chunks, generate_series(1, 12200) AS i WHERE content LIKE 'Cats %'"
+    )
+    for match in ("any", "all", "phrase", "prefix"):
+        assert len(found(db, "cats sleep", match, k=20000)) == 12201
 
 
 def test_a_filter_narrows_every_way_to_match(db, village):
@@ -184,6 +200,18 @@ def test_a_number_of_rows_that_cannot_be_is_refused(db, manual, fails):
         assert fails("SELECT * FROM lore.keyword_scores('manual', 'text', %s)", [k]) == "LO103"
 
 
+def test_each_part_of_an_identifier_and_a_number_are_found_by_their_beginnings(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
+    texts = ["The view pg_stat_activity and the method __init__ came in 1999.", "No such thing."]
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [texts])
+    for maintained in (False, True):
+        for typed in ("pg_s", "sta", "stat_ac", "activ", "__in", "ini", "view acti", "19", "199", "1999", "view 19"):
+            assert found(db, typed, "prefix") == ["a"], (maintained, typed)
+        assert found(db, "tat", "prefix") == found(db, "99", "prefix") == []
+        db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        db.execute("SELECT FROM lore.maintain('manual')")
+
+
 def test_another_language_has_its_own_stems(db, keyword):
     db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'german')", [keyword])
     db.execute("SELECT lore.add('manual', 'a', 'Die Häuser stehen am Wasser.'), lore.add('manual', 'b', 'Das Wasser.')")
@@ -199,5 +227,36 @@ def test_a_word_behind_an_elided_article_is_found_by_its_beginning(db, keyword):
     for maintained in (False, True):
         for typed in ("l'é", "l'éco", "élèves l'éco"):
             assert found(db, typed, "prefix") == ["a"], (maintained, typed)
+        db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        db.execute("SELECT FROM lore.maintain('manual')")
+
+
+def test_a_word_that_is_written_as_one_with_its_article_is_found_by_its_beginning(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'arabic')", [keyword])
+    texts = ["الكتاب على الطاولة في المدرسة", "ذهب الولد إلى المدرسة"]
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [texts])
+    assert set(found(db, "المدرسة ال", "prefix")) == {"a", "b"}
+    for end in range(3, len("الكتاب") + 1):
+        assert found(db, "الكتاب"[:end], "prefix") == found(db, f"المدرسة {'الكتاب'[:end]}", "prefix") == ["a"], end
+
+
+def test_a_beginning_is_compared_letter_by_letter_and_a_whole_word_by_its_stem(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'german')", [keyword])
+    texts = ["Fußgänger gehen über die Straße.", "Das Wasser."]
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [texts])
+    for typed, keys in [("fuß", ["a"]), ("Fußg", ["a"]), ("fussg", []), ("fussgänger", ["a"]), ("strass", ["a"])]:
+        assert found(db, typed, "prefix") == keys, typed
+
+
+def test_paths_addresses_numbers_and_short_stems_are_found_by_their_beginnings(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
+    text = "Pumps were going to /usr/local/lib/x.so and https://www.example.com/page.html at -2.5e3 degrees."
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [[text, "Pumps stand still."]])
+    words = {"going": 1, "/usr/local/lib/x.so": 2, "https://www.example.com/page": 9, "-2.5e3": 2}
+    for maintained in (False, True):
+        for word, start in words.items():
+            for end in range(start, len(word) + 1):
+                for typed in (word[:end], f"pump {word[:end]}"):
+                    assert found(db, typed, "prefix") == ["a"], (maintained, typed)
         db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         db.execute("SELECT FROM lore.maintain('manual')")
