@@ -29,6 +29,7 @@ CREATE TYPE lore._collection AS (
     vector_index   text,                    -- with its schema; NULL where there is none
     searched       text,                    -- kind of the vector index that a search can use; exact where none is valid
     built_rows     bigint,                  -- chunks when it was built
+    lists          integer,                 -- of an inverted-file index
     tuning         jsonb,                   -- what lore.tune found
     guarded        boolean,                 -- row-level security hides documents from some
     labelled       text[],                  -- fields whose labels the vector index holds
@@ -100,7 +101,7 @@ BEGIN
            'lore_data.vector_' || v.collection_id || '_' || v.number,
            -- An index of another sketch than this version's is as good as none.
            CASE WHEN i.indisvalid AND (v.kind <> 'hnsw_bit' OR (SELECT a.atttypmod FROM pg_attribute AS a WHERE a.attrelid = i.indexrelid AND a.attnum = 1) = 2 * c.dimensions)
-                THEN v.kind ELSE 'exact' END, v.built_rows, v.tuning,
+                THEN v.kind ELSE 'exact' END, v.built_rows, coalesce((v.options ->> 'lists')::integer, lore._lists(v.built_rows)), v.tuning,
            (SELECT d.relrowsecurity FROM pg_class AS d WHERE d.oid = to_regclass(format('lore_data.%I', c.name || '_documents'))),
            CASE WHEN i.indisvalid AND i.indnatts = 2 THEN ARRAY(SELECT jsonb_array_elements_text(v.options -> 'labelled')) ELSE '{}' END, NULL, NULL, NULL, NULL, NULL
     INTO opened

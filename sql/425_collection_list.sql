@@ -13,6 +13,7 @@ DECLARE
 BEGIN
     PERFORM lore._require_catalog();
     PERFORM lore._require_name(collection);
+    PERFORM lore._lock_collection(collection), lore._lock_tables(collection);  -- who reads, writes or indexes it ends first, and nobody waits crosswise
     IF if_exists AND NOT EXISTS (SELECT FROM lore_data.collections AS n WHERE n.name = collection) THEN
         RETURN false;
     END IF;

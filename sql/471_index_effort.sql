@@ -2,7 +2,7 @@
 
 CREATE FUNCTION lore._default_effort(
     kind  text,
-    rows  bigint,                           -- that the index was built on
+    lists integer,                          -- of an inverted-file index
     wide  integer                           -- chunks asked for
 ) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -11,12 +11,12 @@ AS $$
     SELECT CASE kind
         WHEN 'hnsw' THEN greatest(80, wide)
         WHEN 'hnsw_bit' THEN least(1000, greatest(100, 3 * wide))
-        WHEN 'ivfflat' THEN greatest(8, ceil(sqrt(lore._lists(rows)) * 1.5)::integer)
+        WHEN 'ivfflat' THEN greatest(8, ceil(sqrt(lists) * 1.5)::integer)
         WHEN 'diskann' THEN least(1000, greatest(100, 2 * wide))
-        WHEN 'vchordrq' THEN greatest(8, ceil(sqrt(lore._lists(rows)))::integer) END
+        WHEN 'vchordrq' THEN greatest(8, ceil(sqrt(lists))::integer) END
 $$;
 
-COMMENT ON FUNCTION lore._default_effort(text, bigint, integer) IS 'The effort of a search where lore.tune has not been run.';
+COMMENT ON FUNCTION lore._default_effort(text, integer, integer) IS 'The effort of a search where lore.tune has not been run.';
 
 CREATE FUNCTION lore._fetched(
     kind     text,
@@ -34,7 +34,7 @@ COMMENT ON FUNCTION lore._fetched(text, integer, integer, boolean) IS 'Rows that
 
 CREATE FUNCTION lore._filtered_effort(
     kind  text,
-    rows  bigint,
+    lists integer,                          -- of an inverted-file index
     wide  integer,
     share double precision                  -- of the documents, that pass the filter
 ) RETURNS integer
@@ -42,10 +42,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- What few documents pass is far apart, and each that passes stands for many that the index gives in vain.
-    SELECT CASE WHEN kind = 'hnsw_bit' AND share < 0.25 THEN lore._default_effort(kind, rows, wide) / 2 ELSE lore._default_effort(kind, rows, wide) END
+    SELECT CASE WHEN kind = 'hnsw_bit' AND share < 0.25 THEN lore._default_effort(kind, lists, wide) / 2 ELSE lore._default_effort(kind, lists, wide) END
 $$;
 
-COMMENT ON FUNCTION lore._filtered_effort(text, bigint, integer, double precision) IS
+COMMENT ON FUNCTION lore._filtered_effort(text, integer, integer, double precision) IS
     'The least effort of a search with a filter: one may have to do with the vectors, as those that lore.tune tries have not.';
 
 CREATE FUNCTION lore._lists(
@@ -78,7 +78,7 @@ $$;
 
 COMMENT ON FUNCTION lore._index_settings(text, integer, integer, boolean) IS 'The settings of a search in an index of a kind.';
 
-REVOKE ALL ON FUNCTION lore._default_effort(text, bigint, integer), lore._filtered_effort(text, bigint, integer, double precision),
+REVOKE ALL ON FUNCTION lore._default_effort(text, integer, integer), lore._filtered_effort(text, integer, integer, double precision),
     lore._fetched(text, integer, integer, boolean), lore._lists(bigint), lore._index_settings(text, integer, integer, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._default_effort(text, bigint, integer), lore._filtered_effort(text, bigint, integer, double precision),
+GRANT EXECUTE ON FUNCTION lore._default_effort(text, integer, integer), lore._filtered_effort(text, integer, integer, double precision),
     lore._fetched(text, integer, integer, boolean), lore._lists(bigint), lore._index_settings(text, integer, integer, boolean) TO lore_reader;

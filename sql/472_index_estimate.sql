@@ -12,14 +12,14 @@ AS $$
     -- hnsw: rows a page = floor(8160 / (vector + 12 m + 96)), a row over a page takes as many as it needs; in memory each row holds its
     -- vector and 2 m neighbours of 16 bytes on the lowest layer, m on each of the others, which a share of 1 / m rows reaches.
     SELECT CASE WHEN kind IN ('hnsw', 'hnsw_bit') THEN 8192 * ceil(CASE WHEN row_bytes > 8160 THEN rows * ceil(row_bytes / 8160.0) ELSE rows / floor(8160.0 / row_bytes) END)
-                WHEN kind = 'ivfflat' THEN 8192 * ceil(rows / greatest(floor(8160.0 / (payload + 24)), 0.25)) + 8192 * lore._lists(rows)
+                WHEN kind = 'ivfflat' THEN 8192 * ceil(rows / greatest(floor(8160.0 / (payload + 24)), 0.25)) + 8192 * lists
                 WHEN kind = 'diskann' THEN rows * (36 + dimensions * bits / 8 + 8 * neighbors) * 1.02
                 WHEN kind = 'vchordrq' THEN rows * (dimensions * 4 + dimensions / 8 + 64) ELSE 0 END::bigint,
            CASE WHEN kind IN ('hnsw', 'hnsw_bit') THEN rows * (payload + 33 * m + 160)
-                WHEN kind = 'ivfflat' THEN lore._lists(rows)::bigint * 50 * payload
+                WHEN kind = 'ivfflat' THEN lists::bigint * 50 * payload
                 WHEN kind = 'diskann' THEN rows * (36 + dimensions * bits / 8 + 8 * neighbors)
-                WHEN kind = 'vchordrq' THEN lore._lists(rows)::bigint * 256 * dimensions * 4 ELSE 0 END::bigint
-    FROM (SELECT CASE WHEN kind = 'hnsw_bit' THEN dimensions / 4 + 8 ELSE 2 * dimensions END AS payload, coalesce((options ->> 'm')::integer, 12) AS m,
+                WHEN kind = 'vchordrq' THEN lists::bigint * 256 * dimensions * 4 ELSE 0 END::bigint
+    FROM (SELECT CASE WHEN kind = 'hnsw_bit' THEN dimensions / 4 + 8 ELSE 2 * dimensions END AS payload, coalesce((options ->> 'm')::integer, 12) AS m, coalesce((options ->> 'lists')::integer, lore._lists(rows)) AS lists,
                  coalesce((options ->> 'num_neighbors')::integer, 50) AS neighbors,
                  coalesce((options ->> 'num_bits_per_dimension')::integer, CASE WHEN dimensions < 900 THEN 2 ELSE 1 END) AS bits) AS p,
          LATERAL (SELECT payload + 12 * m + 96 AS row_bytes) AS r

@@ -67,7 +67,7 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock_shared(hashtext('lore index beside'), c.id::integer) THEN
         PERFORM lore._index_is_busy(c.name);
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('lore vector index'), c.id::integer);  -- two at once would wait for each other's table
+    PERFORM lore._lock_collection($1);  -- first of all: two that build, tune, alter or drop at once would wait for each other's tables
     c := lore._open($1);
     FOR s IN SELECT * FROM lore._index_statements(c, $2, coalesce($3, '{}'), false) ORDER BY step LOOP
         IF s.statement LIKE 'CREATE INDEX%' THEN

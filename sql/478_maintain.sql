@@ -49,10 +49,17 @@ BEGIN
         PERFORM lore._open($1);
     END IF;
     FOR s IN SELECT i.* FROM lore._index_state() AS i WHERE i.reason IS NOT NULL AND ($1 IS NULL OR i.collection = $1) LOOP
-        PERFORM FROM lore.build_index(s.collection, s.wanted);
         name := s.collection;
-        action := format('built an index of kind %s', s.target);
         reason := s.reason;
+        BEGIN
+            PERFORM FROM lore.build_index(s.collection, s.wanted);
+            action := format('built an index of kind %s', s.target);
+        EXCEPTION WHEN SQLSTATE 'LO103' OR SQLSTATE 'LO206' OR SQLSTATE 'LO305' THEN  -- what cannot be built, or not now, holds up no other collection
+            IF $1 IS NOT NULL THEN
+                RAISE;
+            END IF;
+            action := 'built no index: ' || SQLERRM;
+        END;
         RETURN NEXT;
     END LOOP;
     FOR s IN SELECT i.* FROM lore._vocabulary_state($1) AS i LOOP
@@ -65,7 +72,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.maintain(text) IS
-    'Builds what a collection, or each, has outgrown: a vector index that is missing, broken, of a kind that no longer suits, or learned from too few rows; and, where pg_trgm is installed, the vocabulary that misspelt words of a query are mended by. What was done, and why; no rows where all is well. Raises LO203 unknown collection, LO305 where `pglore index` builds one at this moment.';
+    'Builds what a collection, or each, has outgrown: a vector index that is missing, broken, of a kind that no longer suits, or learned from too few rows; and, where pg_trgm is installed, the vocabulary that misspelt words of a query are mended by. What was done, and why; no rows where all is well. Of all collections, one whose kind cannot be built, or that `pglore index` builds at this moment, is told of and holds up no other. Raises LO103, LO206 and LO305 of lore.build_index for one that is named, LO203 unknown collection.';
 
 CREATE FUNCTION lore._label_findings() RETURNS TABLE (severity text, finding text, remedy text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -100,11 +107,17 @@ CREATE FUNCTION lore._doctor_indexes() RETURNS TABLE (severity text, finding tex
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+    WITH state AS MATERIALIZED (SELECT * FROM lore._index_state())
     SELECT l.* FROM lore._label_findings() AS l
+    UNION ALL
+    SELECT 'warning', format('collection "%s" was tuned to a recall of %s when it had %s chunks, and has %s now: a search may find less', s.collection, v.tuning ->> 'target', v.tuning ->> 'rows', s.rows),
+           format('SELECT * FROM lore.tune(%L, %s, %s)', s.collection, v.tuning ->> 'target', v.tuning ->> 'k')
+    FROM state AS s JOIN lore_data.collections AS c ON c.name = s.collection JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id
+    WHERE s.valid AND s.rows > 2 * (v.tuning ->> 'rows')::bigint
     UNION ALL
     SELECT 'warning', format('collection "%s" %s%s', s.collection, s.reason, CASE WHEN s.kind = 'exact' OR NOT s.valid THEN ': searches read every vector' ELSE '' END),
            format('SELECT * FROM lore.maintain(%L), or pglore index %s, which lets others write meanwhile.', s.collection, s.collection)
-    FROM lore._index_state() AS s WHERE s.reason IS NOT NULL
+    FROM state AS s WHERE s.reason IS NOT NULL
 $$;
 
 COMMENT ON FUNCTION lore._doctor_indexes() IS 'Findings about vector indexes.';

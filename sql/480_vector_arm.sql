@@ -62,7 +62,7 @@ CREATE FUNCTION lore._effort(
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce((collection).effort, lore._default_effort((collection).searched, (collection).built_rows, wide))
+    SELECT coalesce((collection).effort, lore._default_effort((collection).searched, (collection).lists, wide))
 $$;
 
 COMMENT ON FUNCTION lore._effort(lore._collection, integer) IS 'Effort of a search in the vector index.';

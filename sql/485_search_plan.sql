@@ -80,7 +80,7 @@ BEGIN
         c.effort := least(1000, ceil(c.effort * sqrt(greatest(1, wide / (c.tuning ->> 'k')::float8))));  -- tuned for fewer rows
     END IF;
     IF path IS NOT NULL THEN
-        c.effort := greatest(c.effort, lore._filtered_effort(c.searched, c.built_rows, wide, share));
+        c.effort := greatest(c.effort, lore._filtered_effort(c.searched, c.lists, wide, share));
         -- Microseconds, measured: 4 for each row looked up and compared exactly, or 0.4 for each that is read and 0.6 for each of them that
         -- is compared; 0.5 for each document whose metadata is read where no index finds them, 13 for each row that an index gives and
         -- the filter is tried on.
@@ -98,7 +98,7 @@ BEGIN
         c.sought := l.condition;
         -- The order of diskann is only as good as the rows that are looked at together; of ivfflat's lists the nearest hold less of what passes.
         c.effort := CASE c.searched WHEN 'diskann' THEN least(1000, 50 * ceil(c.effort * CASE WHEN l.condition IS NULL THEN 1 ELSE 2 * l.share END / (50 * share)))
-                                    WHEN 'ivfflat' THEN least(lore._lists(c.built_rows), ceil(1.5 * c.effort)) ELSE c.effort END;
+                                    WHEN 'ivfflat' THEN least(c.lists, ceil(1.5 * c.effort)) ELSE c.effort END;
     END IF;
     RETURN c;
 END

@@ -4,7 +4,7 @@ CREATE FUNCTION lore.tune(
     collection    text,
     target_recall double precision DEFAULT 0.95,
     k             integer DEFAULT 10,
-    sample        integer DEFAULT 1000,     -- queries, fewer for a large k; each is also searched exactly
+    sample        integer DEFAULT 1000,     -- queries, fewer for a large k or for few chunks; each is also searched exactly
     queries       vector[] DEFAULT NULL     -- vectors of queries; NULL takes some of the collection's own chunks, and for a graph builds another without some
 ) RETURNS TABLE (share double precision, effort integer, recall double precision, ms double precision, reached boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 3
@@ -12,7 +12,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    c       lore._collection := lore._open($1);
+    c       lore._collection := lore._open_to_write($1);  -- nobody builds another index, alters or drops it meanwhile
     kind    lore._index_kind := lore._index_kind(c.searched, c.metric);
     shares  constant double precision[] := '{1, 0.5, 0.1}';
     size    bigint := greatest(1, lore._chunk_count(c));
@@ -36,6 +36,9 @@ BEGIN
         PERFORM lore._raise('LO103', format('collection "%s" has no vector index: its search is exact', c.name), 'lore.build_index makes one.');
     END IF;
     copied := CASE WHEN kind.linked AND $5 IS NULL THEN least(1, greatest(100000, size / 4) / size::float8) END;
+    IF copied > 0 THEN  -- three quarters are left out of the copy, which must stay nearly as large: in a smaller graph new queries miss less
+        sample := least($4, greatest(100, size / 5));
+    END IF;
     -- Deep enough that k rows of the smallest share are among them, in a copy without most of the queries' own chunks as well.
     depth := ceil(1.5 * $3 / shares[3] / coalesce(copied * greatest(0.25, 1 - 0.75 * $4 / size), 1));
     probes := lore._probes(c, least($4, greatest(100, 3000000 / depth)), $5, depth, NULL, NULL);  -- in memory
@@ -49,10 +52,10 @@ BEGIN
         few := lore._passing(probes, $3, share);
         CONTINUE WHEN few IS NULL;
         low := kind.least_effort - 1;
-        high := least(kind.most_effort, CASE WHEN c.searched IN ('ivfflat', 'vchordrq') THEN lore._lists(c.built_rows) ELSE 1000 END);
+        high := least(kind.most_effort, CASE WHEN c.searched IN ('ivfflat', 'vchordrq') THEN c.lists ELSE 1000 END);
         reached := NULL;
         -- With a filter no less than without: real filters have to do with the vectors, which makes them harder than these.
-        c.effort := least(high, greatest(low + 1, lore._filtered_effort(c.searched, c.built_rows, $3, share), CASE WHEN share < 1 THEN effort END));
+        c.effort := least(high, greatest(low + 1, lore._filtered_effort(c.searched, c.lists, $3, share), CASE WHEN share < 1 THEN effort END));
         LOOP
             SELECT * INTO m FROM lore._measured(c, few, $3, lore._share_condition(share), NULL);
             unseen := CASE WHEN copied > 0 THEN lore._unseen(twin, c.effort, $3, share) END;
@@ -77,7 +80,7 @@ BEGIN
     IF copied > 0 THEN
         EXECUTE format('DROP TABLE %s', (twin.collection).chunks);
     END IF;
-    UPDATE lore_data.vector_indexes AS v SET tuning = jsonb_build_object('k', $3, 'target', $2, 'sample', cardinality(probes) + coalesce(cardinality(twin.strangers), 0), 'bands', found, 'tuned_at', now())
+    UPDATE lore_data.vector_indexes AS v SET tuning = jsonb_build_object('k', $3, 'target', $2, 'rows', size, 'sample', cardinality(probes) + coalesce(cardinality(twin.strangers), 0), 'bands', found, 'tuned_at', now())
     WHERE v.collection_id = c.id;
 END
 $$;

@@ -76,8 +76,13 @@ def build(client: pglore.Client, statements: list[str], dsn: str | None) -> None
         watcher = threading.Thread(target=watch, args=(dsn, backend, ended, progress, task), daemon=True)
         watcher.start()
         try:
-            for statement in statements:
-                client.connection.execute(statement.encode())
+            for place, statement in enumerate(statements):
+                try:
+                    client.connection.execute(statement.encode())
+                except BaseException:
+                    if statement.startswith("CREATE INDEX"):  # half an index is left: the statement before drops it
+                        client.connection.execute(statements[place - 1].encode())
+                    raise
         finally:
             ended.set()
             watcher.join(5)

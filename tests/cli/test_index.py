@@ -1,6 +1,7 @@
 """`pglore index`."""
 
 import json
+import threading
 
 
 def test_index_builds_beside_others_and_tells_what_is_there(loaded, db):
@@ -32,6 +33,21 @@ def test_index_prints_estimates_and_statements(loaded):
         "vchordrq",
     ]
     assert "CREATE INDEX CONCURRENTLY" in loaded("index", "documents", "--kind", "hnsw_bit", "--sql").stdout
+
+
+def test_a_build_that_is_cancelled_leaves_no_index(loaded, db, connect):
+    other, result = connect(), []
+    build = threading.Thread(target=lambda: result.append(loaded("index", "documents", "--kind", "hnsw")))
+    with other.transaction():  # which the build waits for
+        other.execute("UPDATE lore_data.documents_chunks SET tokens = tokens")
+        build.start()
+        waits = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%' AND wait_event_type = 'Lock'"
+        while not (found := db.execute(waits).fetchone()):
+            assert build.is_alive()
+        db.execute("SELECT pg_cancel_backend(%s)", found)
+    build.join(60)
+    assert result[0].exit_code == 1
+    assert db.execute("SELECT indexname FROM pg_indexes WHERE indexname ~ '^vector_[0-9]'").fetchall() == []
 
 
 def test_an_index_that_cannot_be_built_is_an_error_with_a_hint(loaded):

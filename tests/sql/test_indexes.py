@@ -253,6 +253,32 @@ def test_a_session_that_failed_while_it_built_beside_others_begins_anew(db, conn
     assert second.execute("SELECT index_kind FROM lore.build_index('points', 'hnsw')").fetchone() == ("hnsw",)
 
 
+@pytest.mark.parametrize("first", ["tune('points', sample => 20)", "build_index('points', 'hnsw_bit')"])
+@pytest.mark.parametrize(
+    "second",
+    ["build_index('points', 'hnsw')", "alter_collection('points', name => 'other')", "drop_collection('points')"],
+)
+def test_who_changes_a_collection_waits_for_a_build_and_for_a_tuning(db, connect, first, second):
+    points(db, rows=1000)
+    db.execute("SELECT lore.build_index('points', 'hnsw')")
+    other, waits, outcome = connect(), connect(), []
+    thread = threading.Thread(target=lambda: outcome.extend(waits.execute(f"SELECT 1 FROM lore.{second}").fetchall()))
+    with other.transaction():
+        other.execute(f"SELECT FROM lore.{first}")
+        thread.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        held = (
+            "SELECT count(*) FROM pg_locks WHERE pid = %s AND relation = 'lore_data.points_chunks'::regclass "
+            "AND mode ~ 'Exclusive'"
+        )
+        while thread.is_alive() and not db.execute(waiting).fetchone()[0]:
+            pass
+        assert db.execute(held, [waits.info.backend_pid]).fetchone() == (0,)
+        other.execute("SELECT count(*) FROM lore_data.points_documents, lore_data.points_chunks")
+    thread.join(60)
+    assert outcome == [(1,)]
+
+
 def test_what_cannot_be_built_is_refused(db, fails):
     db.execute("SELECT lore.create_collection('empty')")
     refused = {
@@ -286,7 +312,7 @@ def test_statements_for_vectorchord_name_its_operators_and_settings(db):
     assert "USING vchordrq ((embedding) public.vector_cosine_ops) WITH (options = " in steps and "lists = [10]" in steps
     arm = db.execute(
         "SELECT array_to_string(lore._vector_arm(jsonb_populate_record(lore._open('points'), "
-        "'{\"searched\": \"vchordrq\", \"built_rows\": 2000}'), '$3', NULL, 10), ', ')"
+        "'{\"searched\": \"vchordrq\", \"lists\": 10}'), '$3', NULL, 10), ', ')"
     ).fetchone()[0]
     assert "set_config('vchordrq.probes', '8', true)" in arm and "ORDER BY c.embedding OPERATOR(public.<=>)" in arm
 
@@ -320,6 +346,32 @@ def test_maintain_builds_what_is_wanted_and_again_when_most_rows_are_new(db):
         "has an index that was built before 60 % of its chunks came"
     ]
     assert db.execute("SELECT * FROM lore.maintain()").fetchall() == []
+
+
+def test_what_cannot_be_built_holds_up_no_other_collection(db, fails):
+    points(db, rows=1000)
+    db.execute("UPDATE lore_data.collections SET index_kind = 'hnsw'")
+    db.execute("SELECT lore.create_collection('never', index_kind => 'hnsw', keyword => 'tsvector')")
+    db.execute("UPDATE lore_data.collections SET dimensions = 5000 WHERE name = 'never'")
+    assert [row[:2] for row in db.execute("SELECT * FROM lore.maintain() WHERE reason LIKE '%index'")] == [
+        (
+            "never",
+            'built no index: hnsw takes at most 4000 dimensions, and the vectors of collection "never" have 5000',
+        ),
+        ("points", "built an index of kind hnsw"),
+    ]
+    assert fails("SELECT * FROM lore.maintain('never')") == "LO103"
+
+
+def test_what_a_build_left_that_was_ended_before_its_time_goes_with_the_next(db):
+    points(db, rows=1000)
+    left = "CREATE INDEX vector_1_%s ON lore_data.points_chunks USING hnsw (embedding vector_cosine_ops)"
+    named = "SELECT array_agg(indexname::text ORDER BY indexname) FROM pg_indexes WHERE indexname ~ '^vector_[0-9]'"
+    for kind, expected in [("hnsw", ["vector_1_1"]), ("hnsw_bit", ["vector_1_2"]), ("exact", None)]:
+        for number in (7, 8):
+            db.execute(left % number)
+        db.execute("SELECT lore.build_index('points', %s)", [kind])
+        assert db.execute(named).fetchone() == (expected,)
 
 
 def test_the_estimate_of_an_index_is_close_to_its_size(db):

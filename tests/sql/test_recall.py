@@ -89,6 +89,13 @@ def test_tuning_finds_the_least_effort_and_search_uses_it(db, kind):
     assert more[0] >= effort
 
 
+def test_a_small_graph_is_tuned_without_many_of_its_own_chunks(db):
+    points(db, rows=1000)
+    db.execute("SELECT lore.build_index('points', 'hnsw')")
+    db.execute("SELECT lore.tune('points')")
+    assert db.execute("SELECT tuning -> 'sample' FROM lore_data.vector_indexes").fetchone() == (200,)
+
+
 @pytest.mark.parametrize("graph", ["hnsw", "hnsw_bit"])
 def test_tuning_foresees_what_new_queries_find_by_a_graph_that_does_not_know_them(db, graph):
     points(db, rows=3000)
@@ -100,15 +107,46 @@ def test_tuning_foresees_what_new_queries_find_by_a_graph_that_does_not_know_the
     db.execute("SELECT lore.build_index('points', %s, '{\"m\": 4, \"ef_construction\": 20}')", [graph])
     claimed, effort = db.execute("SELECT recall, effort FROM lore.tune('points', 0.9, sample => 600)").fetchone()
     found = recall(db, sample=300, queries=fresh)
-    assert found[0] == pytest.approx(claimed, abs=0.04) and found[1:] == (graph, effort, 300)
+    assert found[0] == pytest.approx(claimed, abs=0.06) and found[1:] == (graph, effort, 300)
     tuning, left = db.execute(
         "SELECT tuning, to_regclass('lore_data.twin_' || collection_id) FROM lore_data.vector_indexes"
     ).fetchone()
-    assert left is None and tuning["sample"] == 600
+    assert left is None and tuning["sample"] == 540  # a fifth of the chunks
     # What new queries miss is taken off what chunks in the graph find.
     (chunks,) = recall(db, sample=300)[:1]
     db.execute("UPDATE lore_data.vector_indexes SET tuning = tuning #- '{bands,0,unseen}'")
     assert recall(db, sample=300)[0] == pytest.approx(chunks + tuning["bands"][0]["unseen"])
+
+
+def test_probes_follow_the_lists_that_an_index_was_told_to_have(db):
+    points(db, rows=2000)
+    random = "SELECT l2_normalize(ARRAY(SELECT random() - 0.5 FROM generate_series(1, 384) WHERE c.id > 0)::vector)"
+    db.execute(f"UPDATE lore_data.points_chunks AS c SET embedding = ({random})")
+    db.execute("SELECT lore.build_index('points', 'ivfflat', '{\"lists\": 200}')")
+    assert recall(db, sample=1)[2] == 22  # 1.5 times the root
+    (without, *_) = db.execute("SELECT effort, reached FROM lore.tune('points', 0.9, sample => 60)").fetchall()
+    assert without[0] > 22 and without[1]
+    assert recall(db, sample=100)[0] > 0.85
+
+
+def test_a_collection_that_has_outgrown_its_tuning_is_told_of(db, kind):
+    db.execute(
+        "DELETE FROM lore_data.points_documents WHERE id IN "
+        "(SELECT document_id FROM lore_data.points_chunks WHERE id > 1000)"
+    )
+    db.execute("SELECT lore.tune('points', 0.9, 5, sample => 20)")
+    findings = "SELECT severity, finding, remedy FROM lore.doctor() WHERE finding LIKE '%tuned%'"
+    assert db.execute(findings).fetchall() == []
+    db.execute(
+        "INSERT INTO lore_data.points_chunks "
+        "(document_id, ordinal, span, content, tokens, embedding, fingerprint, search) "
+        "SELECT document_id, n, span, content, tokens, embedding, fingerprint, search "
+        "FROM lore_data.points_chunks, generate_series(1, 2) AS n"
+    )
+    ((severity, finding, remedy),) = db.execute(findings).fetchall()
+    assert severity == "warning" and "a recall of 0.9 when it had 1000 chunks, and has 3000 now" in finding
+    db.execute(remedy)
+    assert db.execute(findings).fetchall() == []
 
 
 def test_queries_from_outside_can_be_given(db, kind):
