@@ -123,7 +123,16 @@ $$;
 COMMENT ON FUNCTION lore._open(text) IS
     'What is known of a collection. Raises LO103 impossible name, LO202 no catalog, LO203 no such collection.';
 
+CREATE FUNCTION lore._may_read(
+    collection lore._collection
+) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT has_table_privilege((collection).documents, 'SELECT') AND has_table_privilege((collection).chunks, 'SELECT') $$;
+
+COMMENT ON FUNCTION lore._may_read(lore._collection) IS 'Whether the caller may read a collection: what is told of all leaves the others out.';
+
 REVOKE ALL ON TYPE lore._collection FROM PUBLIC;
-REVOKE ALL ON FUNCTION lore._catalog_revision(), lore._schema_of(text), lore._require_catalog(), lore._require_name(text), lore._open(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore._catalog_revision(), lore._schema_of(text), lore._require_catalog(), lore._require_name(text), lore._open(text), lore._may_read(lore._collection) FROM PUBLIC;
 GRANT USAGE ON TYPE lore._collection TO lore_reader;
-GRANT EXECUTE ON FUNCTION lore._catalog_revision(), lore._schema_of(text), lore._require_catalog(), lore._require_name(text), lore._open(text) TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._catalog_revision(), lore._schema_of(text), lore._require_catalog(), lore._require_name(text), lore._open(text), lore._may_read(lore._collection) TO lore_reader;

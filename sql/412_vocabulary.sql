@@ -75,7 +75,7 @@ BEGIN
     IF lore._schema_of('pg_trgm') IS NULL THEN
         RETURN;
     END IF;
-    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o WHERE $1 IS NULL OR n.name = $1 ORDER BY n.name LOOP
+    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o WHERE ($1 IS NULL OR n.name = $1) AND lore._may_read(o) ORDER BY n.name LOOP
         SELECT * INTO v FROM lore_data.vocabularies AS i WHERE i.collection_id = c.id AND to_regclass(lore._words_table(c)) IS NOT NULL;
         EXECUTE format('SELECT count(*), count(*) FILTER (WHERE id > $1) FROM %s', c.chunks) INTO rows, newer USING coalesce(v.built_to, 0);
         collection_name := c.name;

@@ -41,8 +41,12 @@ DECLARE
 BEGIN
     PERFORM lore._require_catalog();
     FOR c IN SELECT n.* FROM lore_data.collections AS n ORDER BY n.name LOOP
-        EXECUTE format('SELECT (SELECT count(*) FROM lore_data.%I), (SELECT count(*) FROM lore_data.%I)',
-            c.name || '_documents', c.name || '_chunks') INTO documents, chunks;
+        documents := NULL;
+        chunks := NULL;
+        IF lore._may_read(lore._open(c.name)) THEN
+            EXECUTE format('SELECT (SELECT count(*) FROM lore_data.%I), (SELECT count(*) FROM lore_data.%I)',
+                c.name || '_documents', c.name || '_chunks') INTO documents, chunks;
+        END IF;
         name := c.name;
         model := c.model;
         dimensions := c.dimensions;
@@ -69,8 +73,8 @@ COMMENT ON VIEW lore.collections IS 'The collections, one a row, with their size
 COMMENT ON COLUMN lore.collections.name IS 'Name of the collection.';
 COMMENT ON COLUMN lore.collections.model IS 'Alias of its embedder.';
 COMMENT ON COLUMN lore.collections.dimensions IS 'Length of its vectors.';
-COMMENT ON COLUMN lore.collections.documents IS 'Number of documents.';
-COMMENT ON COLUMN lore.collections.chunks IS 'Number of chunks.';
+COMMENT ON COLUMN lore.collections.documents IS 'Number of documents; NULL where the caller may not read them.';
+COMMENT ON COLUMN lore.collections.chunks IS 'Number of chunks; NULL where the caller may not read them.';
 COMMENT ON COLUMN lore.collections.language IS 'Text search configuration of its keyword index.';
 COMMENT ON COLUMN lore.collections.chunk_strategy IS 'How documents are cut: auto, markdown or text.';
 COMMENT ON COLUMN lore.collections.chunk_size IS 'Most tokens of a chunk, without title and heading.';

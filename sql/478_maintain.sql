@@ -10,7 +10,7 @@ DECLARE
     v  record;
     k  lore._index_kind;
 BEGIN
-    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o ORDER BY n.name LOOP
+    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o WHERE lore._may_read(o) ORDER BY n.name LOOP
         SELECT * INTO v FROM lore_data.vector_indexes AS i WHERE i.collection_id = c.id;
         collection := c.name;
         kind := coalesce(v.kind, 'exact');
@@ -83,7 +83,7 @@ DECLARE
     wrong bigint;
     other text;
 BEGIN
-    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o WHERE o.searched = 'diskann' ORDER BY n.name LOOP
+    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o WHERE o.searched = 'diskann' AND lore._may_read(o) ORDER BY n.name LOOP
         IF c.labelled <> '{}' THEN
             EXECUTE format('SELECT count(*) FROM %s AS c JOIN (SELECT n.id, lore._labels($1, n.metadata) AS labels FROM %s AS n OFFSET 0) AS d ON d.id = c.document_id
                 WHERE NOT coalesce(c.labels @> d.labels, false)', c.chunks, c.documents) INTO wrong USING c.labelled;

@@ -91,7 +91,7 @@ BEGIN
     RETURN QUERY SELECT i.severity, i.finding, i.remedy FROM lore._doctor_indexes() AS i;
     RETURN QUERY SELECT 'info', format('collection "%s" %s: misspelt words of a query may not be mended', v.collection_name, v.reason),
         format('SELECT * FROM lore.maintain(%L)', v.collection_name) FROM lore._vocabulary_state() AS v;
-    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o ORDER BY n.name LOOP
+    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o WHERE lore._may_read(o) ORDER BY n.name LOOP
         IF c.keyword = 'bm25' AND c.keyword_schema IS NULL THEN
             RETURN QUERY SELECT 'error', format('collection "%s" has a BM25 index, but pg_textsearch is not installed: only mode => ''vector'' works', c.name),
                 'CREATE EXTENSION pg_textsearch: the index is then built when it is first used.';

@@ -31,7 +31,8 @@ def command(dsn: str | None, as_json: bool) -> None:
         return print_json({"host": host, "collections": collections})
     found = facts(host) | {"collections": "no catalog: run pglore init" if collections is None else len(collections)}
     for collection in collections or ():
-        found[f"  {collection.name}"] = f"{collection.documents} documents, {collection.chunks} chunks"
+        counted = f"{collection.documents} documents, {collection.chunks} chunks"
+        found[f"  {collection.name}"] = "closed to this role" if collection.documents is None else counted
     show(found)
 
 

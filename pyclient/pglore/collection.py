@@ -29,8 +29,8 @@ class CollectionInfo:
     name: str
     model: str
     dimensions: int
-    documents: int
-    chunks: int
+    documents: int | None  # None where the caller may not read them
+    chunks: int | None
     language: str
     chunk_strategy: str
     chunk_size: int

@@ -66,6 +66,16 @@ def test_what_an_admin_makes_belongs_to_the_group_and_others_can_use_it(db, role
     assert connect(user=second).execute("SELECT lore.drop_collection('shared')").fetchone() == (True,)
 
 
+def test_a_collection_that_is_closed_to_a_reader_leaves_the_others_in_the_list(db, manual, role, connect, fails):
+    db.execute("SELECT lore.create_collection('closed')")
+    db.execute("REVOKE SELECT ON lore_data.closed_documents, lore_data.closed_chunks FROM lore_reader")
+    reader = connect(user=role("lore_reader"))
+    listed = dict(reader.execute("SELECT name, documents FROM lore.collections").fetchall())
+    assert listed["closed"] is None and listed["manual"] > 0
+    assert fails("SELECT * FROM lore.search('closed', 'pump')", on=reader) == "42501"
+    assert not [row for row in reader.execute("SELECT finding FROM lore.doctor()").fetchall() if "closed" in row[0]]
+
+
 def test_row_security_on_documents_hides_them_from_a_search(db, manual, role, connect):
     name = role("lore_reader")
     db.execute("ALTER TABLE lore_data.manual_documents ENABLE ROW LEVEL SECURITY")
