@@ -84,8 +84,8 @@ BEGIN
         -- Microseconds, measured: 4 for each row looked up and compared exactly, or 0.4 for each that is read and 0.6 for each of them that
         -- is compared; 0.5 for each document whose metadata is read where no index finds them, 13 for each row that an index gives and
         -- the filter is tried on.
-        spared := CASE WHEN c.dense THEN 0.4 + 0.6 * share ELSE 4 * share END * lore._estimated_rows(c.chunks) + CASE WHEN c.narrowed IS NOT NULL OR lore._filter_is_indexed(c.filterable, filter) THEN 0
-                                                                    ELSE 0.5 * lore._estimated_rows(c.documents) END;
+        spared := CASE WHEN c.dense THEN 0.4 + 0.6 * share ELSE 4 * share END * lore._estimated_rows(c.chunks)
+            + CASE WHEN c.dense OR c.narrowed IS NULL AND NOT lore._filter_is_indexed(c.filterable, filter) THEN 0.5 * lore._estimated_rows(c.documents) ELSE 0 END;
         SELECT * INTO l FROM lore._sought(c, filter, share);
         given := lore._fetched(c.searched, c.effort, wide, true) * l.share / share;
         IF spared < 2 * 13 * given THEN  -- the share is a guess, and a wrong one costs exact search less

@@ -27,9 +27,7 @@ def test_exact_search_finds_all(db):
     assert recall(db, sample=20) == (1.0, "exact", None, 20)
 
 
-@pytest.mark.parametrize("passing", [None, "d.id % 3 = 0"])
-@pytest.mark.parametrize("depth", [1, 10, 700, 5000])
-def test_what_recall_compares_with_are_the_nearest_in_their_order(db, depth, passing):
+def test_what_recall_compares_with_are_the_nearest_in_their_order(db):
     points(db, rows=3000)
     # Copies, more of them than a query looks for; and two chunks that no direction leads to.
     db.execute(
@@ -47,7 +45,8 @@ def test_what_recall_compares_with_are_the_nearest_in_their_order(db, depth, pas
                 FROM lore_data.points_chunks AS c JOIN lore_data.points_documents AS d ON d.id = c.document_id
                 WHERE c.id <> p.own AND (%(passing)s::text IS NULL OR d.id %% 3 = 0)
                 ORDER BY 2, 1 LIMIT %(depth)s) AS c) AS n"""
-    assert db.execute(differing, {"depth": depth, "passing": passing}).fetchone() == (60, 0)
+    for depth, passing in [(1, None), (10, None), (700, "d.id % 3 = 0"), (5000, None)]:
+        assert db.execute(differing, {"depth": depth, "passing": passing}).fetchone() == (60, 0), depth
 
 
 def test_copies_of_a_text_are_all_as_near(db, kind):
@@ -72,7 +71,7 @@ def test_recall_is_measured_as_the_search_goes_about_it(db, kind):
     found, searched, effort, sampled = recall(db, sample=40)
     assert 0.9 < found <= 1 and searched == kind and effort > 0 and sampled == 40
     assert recall(db, sample=10, filter='{"part": 3}')[:2] == (1.0, "exact")
-    found, searched, _, _ = recall(db, sample=20, filter='{"part": {"$lt": 60}}')
+    found, searched, _, _ = recall(db, sample=20, filter='{"part": {"$lt": 90}}')
     assert found > 0.9 and searched == kind
     assert recall(db, sample=5, filter='{"part": -1}')[0] is None
 
@@ -129,11 +128,9 @@ def test_probes_follow_the_lists_that_an_index_was_told_to_have(db):
     assert recall(db, sample=100)[0] > 0.85
 
 
-def test_a_collection_that_has_outgrown_its_tuning_is_told_of(db, kind):
-    db.execute(
-        "DELETE FROM lore_data.points_documents WHERE id IN "
-        "(SELECT document_id FROM lore_data.points_chunks WHERE id > 1000)"
-    )
+def test_a_collection_that_has_outgrown_its_tuning_is_told_of(db):
+    points(db, rows=1000)
+    db.execute("SELECT lore.build_index('points', 'hnsw')")
     db.execute("SELECT lore.tune('points', 0.9, 5, sample => 20)")
     findings = "SELECT severity, finding, remedy FROM lore.doctor() WHERE finding LIKE '%tuned%'"
     assert db.execute(findings).fetchall() == []
