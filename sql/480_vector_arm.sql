@@ -23,7 +23,7 @@ DECLARE
         c.vector_schema, kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions));
     -- IS TRUE keeps a plan that does not know the filter from the index of the metadata, which it would read from end to end for a range.
     allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents,
-        CASE WHEN c.narrowed IS NULL AND c.dense IS NOT TRUE THEN passing ELSE concat_ws(' AND ', format('(%s) IS TRUE', passing), c.narrowed) END);
+        CASE WHEN c.narrowed IS NULL AND c.dense IS NOT TRUE THEN passing ELSE concat_ws(' AND ', c.narrowed, format('(%s) IS TRUE', passing)) END);
     exact    text := format(E'SELECT c.id, %1$s AS distance%2$s\n    FROM %3$s AS c%%s\n    ORDER BY (%1$s) + 0, c.id\n    LIMIT %4$s', distance, carried, c.chunks, wide);
     -- The planner does not know how much passes. Chunks are looked up by documents where that is little; else all are read, and what
     -- coalesce() hides from the planner keeps the outer join, which can only be done so.

@@ -66,9 +66,7 @@ BEGIN
         share := lore._share(c, path);
         c.dense := share > 0.12;  -- measured: looking up a chunk by its document takes 4 microseconds, reading past one 0.4
     END IF;
-    IF c.dense IS NOT TRUE THEN
-        c.narrowed := lore._narrowed(c.filterable, filter);
-    END IF;
+    c.narrowed := lore._narrowed(c.filterable, filter);
     IF c.searched = 'exact' THEN
         RETURN c;
     END IF;
@@ -85,7 +83,7 @@ BEGIN
         -- is compared; 0.5 for each document whose metadata is read where no index finds them, 13 for each row that an index gives and
         -- the filter is tried on.
         spared := CASE WHEN c.dense THEN 0.4 + 0.6 * share ELSE 4 * share END * lore._estimated_rows(c.chunks)
-            + CASE WHEN c.dense OR c.narrowed IS NULL AND NOT lore._filter_is_indexed(c.filterable, filter) THEN 0.5 * lore._estimated_rows(c.documents) ELSE 0 END;
+            + CASE WHEN c.narrowed IS NULL AND NOT lore._filter_is_indexed(c.filterable, filter) THEN 0.5 * lore._estimated_rows(c.documents) ELSE 0 END;
         SELECT * INTO l FROM lore._sought(c, filter, share);
         given := lore._fetched(c.searched, c.effort, wide, true) * l.share / share;
         IF spared < 2 * 13 * given THEN  -- the share is a guess, and a wrong one costs exact search less
