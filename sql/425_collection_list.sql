@@ -38,14 +38,15 @@ AS $$
 #variable_conflict use_column
 DECLARE
     c record;
+    o lore._collection;
 BEGIN
     PERFORM lore._require_catalog();
     FOR c IN SELECT n.* FROM lore_data.collections AS n ORDER BY n.name LOOP
+        o := lore._open(c.name);
         documents := NULL;
         chunks := NULL;
-        IF lore._may_read(lore._open(c.name)) THEN
-            EXECUTE format('SELECT (SELECT count(*) FROM lore_data.%I), (SELECT count(*) FROM lore_data.%I)',
-                c.name || '_documents', c.name || '_chunks') INTO documents, chunks;
+        IF lore._may_read(o) THEN
+            EXECUTE format('SELECT (SELECT count(*) FROM %s), (SELECT count(*) FROM %s)', o.documents, o.chunks) INTO documents, chunks;
         END IF;
         name := c.name;
         model := c.model;
@@ -57,7 +58,7 @@ BEGIN
         keyword := c.keyword;
         fingerprint := c.fingerprint;
         created_at := c.created_at;
-        index_kind := CASE WHEN c.index_kind = 'auto' THEN format('auto: %s', (lore._open(c.name)).searched) ELSE c.index_kind END;
+        index_kind := CASE WHEN c.index_kind = 'auto' THEN format('auto: %s', o.searched) ELSE c.index_kind END;
         metric := c.metric;
         filterable := c.filterable;
         RETURN NEXT;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,8 @@ def build(client: pglore.Client, statements: list[str], dsn: str | None) -> None
                     client.connection.execute(statement.encode())
                 except BaseException:
                     if statement.startswith("CREATE INDEX"):  # half an index is left: the statement before drops it
-                        client.connection.execute(statements[place - 1].encode())
+                        with contextlib.suppress(Exception):  # what ended the build is told
+                            client.connection.execute(statements[place - 1].encode())
                     raise
         finally:
             ended.set()

@@ -8,7 +8,7 @@ Nothing that comes from rows or depends on the user is kept between calls: the s
 from .calls import embed, host
 from .plans import run_planned
 from .spelling import spelling
-from .stops import stop_words
+from .stop_words import stop_words
 from .stream import stream
 from .wording import wording
 

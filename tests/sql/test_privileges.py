@@ -74,6 +74,8 @@ def test_a_collection_that_is_closed_to_a_reader_leaves_the_others_in_the_list(d
     assert listed["closed"] is None and listed["manual"] > 0
     assert fails("SELECT * FROM lore.search('closed', 'pump')", on=reader) == "42501"
     assert not [row for row in reader.execute("SELECT finding FROM lore.doctor()").fetchall() if "closed" in row[0]]
+    db.execute("SELECT lore.add('closed', 'k', 'a secret word'), lore._build_vocabulary('closed')")
+    assert reader.execute("SELECT word FROM lore_data.closed_words").fetchall() == []
 
 
 def test_row_security_on_documents_hides_them_from_a_search(db, manual, role, connect):

@@ -71,6 +71,7 @@ def test_recall_is_measured_as_the_search_goes_about_it(db, kind):
     found, searched, effort, sampled = recall(db, sample=40)
     assert 0.9 < found <= 1 and searched == kind and effort > 0 and sampled == 40
     assert recall(db, sample=10, filter='{"part": 3}')[:2] == (1.0, "exact")
+    assert recall(db, sample=20, filter='{"part": {"$lt": 60}}')[0] > 0.9
     found, searched, _, _ = recall(db, sample=20, filter='{"part": {"$gte": 0}}')
     assert found > 0.9 and searched == kind
     assert recall(db, sample=5, filter='{"part": -1}')[0] is None
