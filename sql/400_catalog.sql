@@ -42,13 +42,16 @@ CREATE TYPE lore._collection AS (
 
 COMMENT ON TYPE lore._collection IS 'A collection: its row in the catalog and the names of its tables.';
 
+-- What each search calls is plpgsql, however short: a function of SQL that pins its search_path is planned anew in every transaction.
 CREATE FUNCTION lore._schema_of(
     extension text
 ) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT quote_ident(n.nspname) FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = extension
+BEGIN
+    RETURN (SELECT e.extnamespace::regnamespace FROM pg_extension AS e WHERE e.extname = extension);
+END
 $$;
 
 COMMENT ON FUNCTION lore._schema_of(text) IS 'Schema that an extension is installed in, quoted; NULL where it is not installed.';
@@ -97,20 +100,18 @@ BEGIN
     PERFORM lore._require_name(collection);
     SELECT c.id, c.name, c.model, c.fingerprint, c.dimensions, c.language, c.chunk_strategy, c.chunk_size, c.chunk_overlap, c.keyword,
            format('lore_data.%I', c.name || '_documents'), format('lore_data.%I', c.name || '_chunks'),
-           format('lore_data.keyword_%s', c.id), s.vector, s.pg_textsearch, c.index_kind, c.metric, c.filterable,
+           format('lore_data.keyword_%s', c.id), (SELECT e.extnamespace::regnamespace FROM pg_extension AS e WHERE e.extname = 'vector'),
+           (SELECT e.extnamespace::regnamespace FROM pg_extension AS e WHERE e.extname = 'pg_textsearch'), c.index_kind, c.metric, c.filterable,
            'lore_data.vector_' || v.collection_id || '_' || v.number,
            -- An index of another sketch than this version's is as good as none.
            CASE WHEN i.indisvalid AND (v.kind <> 'hnsw_bit' OR (SELECT a.atttypmod FROM pg_attribute AS a WHERE a.attrelid = i.indexrelid AND a.attnum = 1) = 2 * c.dimensions)
-                THEN v.kind ELSE 'exact' END, v.built_rows, coalesce((v.options ->> 'lists')::integer, lore._lists(v.built_rows)), v.tuning,
+                THEN v.kind ELSE 'exact' END, v.built_rows, CASE WHEN v.kind IN ('ivfflat', 'vchordrq') THEN coalesce((v.options ->> 'lists')::integer, lore._lists(v.built_rows)) END, v.tuning,
            (SELECT d.relrowsecurity FROM pg_class AS d WHERE d.oid = to_regclass(format('lore_data.%I', c.name || '_documents'))),
            CASE WHEN i.indisvalid AND i.indnatts = 2 THEN ARRAY(SELECT jsonb_array_elements_text(v.options -> 'labelled')) ELSE '{}' END, NULL, NULL, NULL, NULL, NULL
     INTO opened
     FROM lore_data.collections AS c
     LEFT JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id
-    LEFT JOIN pg_index AS i ON i.indexrelid = to_regclass(format('lore_data.vector_%s_%s', v.collection_id, v.number)),
-    (SELECT max(quote_ident(n.nspname)) FILTER (WHERE e.extname = 'vector') AS vector,
-            max(quote_ident(n.nspname)) FILTER (WHERE e.extname = 'pg_textsearch') AS pg_textsearch
-     FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace) AS s
+    LEFT JOIN pg_index AS i ON i.indexrelid = to_regclass(format('lore_data.vector_%s_%s', v.collection_id, v.number))
     WHERE c.name = collection;
     IF NOT FOUND THEN
         PERFORM lore._raise('LO203', format('there is no collection "%s"', collection),

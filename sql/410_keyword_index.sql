@@ -29,12 +29,14 @@ COMMENT ON FUNCTION lore._make_keyword_index(lore._collection) IS
 CREATE FUNCTION lore._keyword_index_is_sound(
     collection lore._collection
 ) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (collection).keyword <> 'bm25'
+BEGIN
+    RETURN (collection).keyword <> 'bm25'
         OR EXISTS (SELECT FROM lore_data.keyword_indexes AS i
-                   WHERE i.collection_id = (collection).id AND i.server_start = pg_postmaster_start_time())
+                   WHERE i.collection_id = (collection).id AND i.server_start = pg_postmaster_start_time());
+END
 $$;
 
 COMMENT ON FUNCTION lore._keyword_index_is_sound(lore._collection) IS

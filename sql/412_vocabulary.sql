@@ -4,9 +4,13 @@
 CREATE FUNCTION lore._words_table(
     collection lore._collection
 ) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT format('lore_data.%I', (collection).name || '_words') $$;
+AS $$
+BEGIN
+    RETURN format('lore_data.%I', (collection).name || '_words');
+END
+$$;
 
 COMMENT ON FUNCTION lore._words_table(lore._collection) IS 'Table of a collection''s words, quoted and with its schema; it may not be there.';
 

@@ -1,6 +1,7 @@
 -- 480_vector_arm.sql: the nearest chunks of a query's vector, by the index or exactly. Needs 471_index_effort.
 -- The vector stands in a MATERIALIZED CTE and is read by scalar subselects: it is made once, and an index can be used. What an index
--- finds comes in its own order and is sorted again by the true distance, as `distance + 0`, which no index order can stand for.
+-- finds comes in its own order: where it gives more than is wanted, the best by the true distance are taken, ordered by `distance + 0`,
+-- which no index order can stand for. The arm itself has no order.
 
 CREATE FUNCTION lore._vector_arm(
     collection lore._collection,            -- searched and effort say how
@@ -37,12 +38,12 @@ BEGIN
     SELECT string_agg(format(E',\n           set_config(%L, %L, true)', s.key, s.value), '' ORDER BY s.key) INTO settings
     FROM jsonb_each_text(lore._index_settings(kind.kind, effort, fetched, passing IS NOT NULL)) AS s;
     RETURN ARRAY[format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding%s\n)', embedding, settings),
-        format(E'near AS MATERIALIZED (\n    SELECT c.id, %s AS distance%s\n    FROM %s\n    LIMIT %s\n)', distance, carried,
+        format(E'%s AS MATERIALIZED (\n    SELECT c.id, %s AS distance%s\n    FROM %s\n    LIMIT %s\n)', CASE WHEN passing IS NULL AND fetched = wide THEN 'vector_arm' ELSE 'near' END, distance, carried,
             -- What the index gives is bounded: after hnsw.max_scan_tuples it would go on with what it happens to have seen. A subselect is
             -- a lookup for each row that it gives; as a join the condition would be tested on all documents.
             CASE WHEN passing IS NULL THEN given ELSE format(E'(SELECT * FROM %s LIMIT %s) AS c\n    WHERE (SELECT %s FROM %s AS d WHERE d.id = c.document_id)',
                 given, coalesce(c.scanned, 20000), passing, c.documents) END, fetched)]
-        || CASE WHEN passing IS NULL THEN format(E'vector_arm AS MATERIALIZED (\n    SELECT * FROM near ORDER BY distance + 0, id LIMIT %s\n)', wide) END
+        || CASE WHEN passing IS NULL AND fetched > wide THEN format(E'vector_arm AS MATERIALIZED (\n    SELECT * FROM near ORDER BY distance + 0, id LIMIT %s\n)', wide) END
         -- An index may stop before enough have passed. What it found is then not all that is near, and all that pass are compared.
         || CASE WHEN passing IS NOT NULL THEN ARRAY[allowed, format($sql$vector_arm AS MATERIALIZED (
     (SELECT * FROM near WHERE (SELECT count(*) FROM near) >= %1$s ORDER BY distance + 0, id LIMIT %2$s)

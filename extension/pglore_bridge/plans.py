@@ -5,13 +5,14 @@ table has changed. It is kept for the role that made it: what another role ran u
 this one's rights.
 """
 
+import ctypes
 import json
 from collections import OrderedDict
 
 KEPT = 64  # plans a session
 TYPES = ("text", "jsonb", "text", "jsonpath", "text", "text", "text[]", "float8[]")
-_plans = OrderedDict()  # (role, name): plan, the least recently used first
-_role = None
+_plans = OrderedDict()  # (id of the role, name): plan, the least recently used first
+_server = ctypes.PyDLL(None)
 
 
 def run_planned(plpy, name, statement, values):
@@ -21,11 +22,8 @@ def run_planned(plpy, name, statement, values):
     values     of its parameters, as lore._run_planned tells them
     returns    dict: error JSON or None, hits text or None; both are None where there is neither plan nor statement
     """
-    global _role
     try:
-        if _role is None:
-            _role = plpy.prepare("SELECT current_user::text AS name")
-        key = plpy.execute(_role)[0]["name"], name
+        key = _server.GetUserId(), name  # asking by a statement takes 20 microseconds
         plan = _plans.get(key)
         if plan is None:
             if statement is None:
