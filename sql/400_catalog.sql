@@ -34,10 +34,10 @@ CREATE TYPE lore._collection AS (
     guarded        boolean,                 -- row-level security hides documents from some
     labelled       text[],                  -- fields whose labels the vector index holds
     effort         integer,                 -- of the vector index in this search; NULL is the tuned or the default one
-    narrowed       text,                    -- SQL condition on a document d that this search's filter implies and an index serves
+    narrowed       text,                    -- SQL condition on a document d that this search's filter implies and an index serves; %1$s is the filter
     scanned        integer,                 -- most rows that the index gives for this search's filter, before exact search is quicker
     sought         text,                    -- SQL condition on a chunk c by its labels, which this search's filter implies; %s is the filter
-    dense          boolean                  -- so much passes this search's filter that an exact search does best to read every chunk
+    indexed        boolean                  -- an index of the metadata finds what passes this search's filter
 );
 
 COMMENT ON TYPE lore._collection IS 'A collection: its row in the catalog and the names of its tables.';

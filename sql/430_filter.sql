@@ -23,14 +23,16 @@ CREATE FUNCTION lore._filter_value(
     operator text,
     ordered  boolean                        -- true: only what has an order, numbers and texts
 ) RETURNS text
-LANGUAGE sql VOLATILE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN jsonb_typeof(value) IN ('string', 'number') OR NOT ordered AND jsonb_typeof(value) IN ('boolean', 'null') THEN value::text
+BEGIN
+    RETURN CASE WHEN jsonb_typeof(value) IN ('string', 'number') OR NOT ordered AND jsonb_typeof(value) IN ('boolean', 'null') THEN value::text
            ELSE lore._filter_error(format('%s cannot compare with %s', operator, left(value::text, 60)),
                CASE WHEN ordered THEN '$gt, $gte, $lt and $lte take a text or a number.'
                     WHEN jsonb_typeof(value) = 'array' THEN 'Use {"$in": [...]} for one of several values.'
-                    ELSE 'Compare with a text, a number, true, false or null; reach into objects with "field.subfield".' END) END
+                    ELSE 'Compare with a text, a number, true, false or null; reach into objects with "field.subfield".' END) END;
+END
 $$;
 
 COMMENT ON FUNCTION lore._filter_value(jsonb, text, boolean) IS 'A filter''s value as a jsonpath literal. Raises LO104.';

@@ -44,20 +44,23 @@ CREATE FUNCTION lore._narrowed(
     filterable text[],
     filter     jsonb
 ) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     -- What a range of numbers implies. jsonb orders text, numbers, true, arrays that hold something, objects: an array may hold a
-    -- number that is in the range, so all that come after true are let through. Only numbers enter the SQL, and quoted.
-    SELECT string_agg(format('(%s OR (d.metadata -> %L) > ''true'')', f.bounds, f.key), ' AND ' ORDER BY f.key)
-    FROM (SELECT e.key, string_agg(format('(d.metadata -> %L) %s %L::jsonb', e.key, o.operator, e.value ->> o.name), ' AND ' ORDER BY o.name) AS bounds
-          FROM jsonb_each(filter) AS e,
-               (VALUES ('$gt', '>'), ('$gte', '>='), ('$lt', '<'), ('$lte', '<=')) AS o(name, operator)
-          WHERE e.key = ANY (filterable) AND e.key !~ '\.' AND jsonb_typeof(e.value) = 'object' AND jsonb_typeof(e.value -> o.name) = 'number'
-          GROUP BY e.key) AS f
+    -- number that is in the range, so all that come after true are let through. The filter stays a parameter: other numbers, same plan.
+    RETURN (
+        SELECT string_agg(format('(%s OR (d.metadata -> %s) > ''true'')', f.bounds, f.name), ' AND ' ORDER BY f.name)
+        FROM (SELECT n.name, string_agg(format('(d.metadata -> %s) %s (%%1$s -> %1$s -> %3$L)', n.name, o.operator, o.name), ' AND ' ORDER BY o.name) AS bounds
+              FROM jsonb_each(filter) AS e, replace(quote_literal(e.key), '%', '%%') AS n(name),
+                   (VALUES ('$gt', '>'), ('$gte', '>='), ('$lt', '<'), ('$lte', '<=')) AS o(name, operator)
+              WHERE e.key = ANY (filterable) AND e.key !~ '\.' AND jsonb_typeof(e.value) = 'object' AND jsonb_typeof(e.value -> o.name) = 'number'
+              GROUP BY n.name) AS f);
+END
 $$;
 
-COMMENT ON FUNCTION lore._narrowed(text[], jsonb) IS 'SQL condition on a document d that a filter implies and that an index of a filterable field serves; NULL for none.';
+COMMENT ON FUNCTION lore._narrowed(text[], jsonb) IS 'SQL condition on a document d, with %1$s for the filter, that the filter implies and an index of a filterable field serves; NULL for none.';
 
 REVOKE ALL ON FUNCTION lore._narrowed(text[], jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._narrowed(text[], jsonb) TO lore_reader;

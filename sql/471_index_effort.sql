@@ -5,15 +5,17 @@ CREATE FUNCTION lore._default_effort(
     lists integer,                          -- of an inverted-file index
     wide  integer                           -- chunks asked for
 ) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE kind
+BEGIN
+    RETURN CASE kind
         WHEN 'hnsw' THEN greatest(80, wide)
         WHEN 'hnsw_bit' THEN least(1000, greatest(100, 3 * wide))
         WHEN 'ivfflat' THEN greatest(8, ceil(sqrt(lists) * 1.5)::integer)
         WHEN 'diskann' THEN least(1000, greatest(100, 2 * wide))
-        WHEN 'vchordrq' THEN greatest(8, ceil(sqrt(lists))::integer) END
+        WHEN 'vchordrq' THEN greatest(8, ceil(sqrt(lists))::integer) END;
+END
 $$;
 
 COMMENT ON FUNCTION lore._default_effort(text, integer, integer) IS 'The effort of a search where lore.tune has not been run.';
@@ -24,10 +26,12 @@ CREATE FUNCTION lore._fetched(
     wide     integer,
     filtered boolean
 ) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN kind = 'hnsw_bit' THEN greatest(effort, wide) WHEN kind = 'diskann' AND filtered THEN 2 * wide ELSE wide END
+BEGIN
+    RETURN CASE WHEN kind = 'hnsw_bit' THEN greatest(effort, wide) WHEN kind = 'diskann' AND filtered THEN 2 * wide ELSE wide END;
+END
 $$;
 
 COMMENT ON FUNCTION lore._fetched(text, integer, integer, boolean) IS 'Rows that an index is asked for, where so many are to be found.';
@@ -38,11 +42,13 @@ CREATE FUNCTION lore._filtered_effort(
     wide  integer,
     share double precision                  -- of the documents, that pass the filter
 ) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     -- What few documents pass is far apart, and each that passes stands for many that the index gives in vain.
-    SELECT CASE WHEN kind = 'hnsw_bit' AND share < 0.25 THEN lore._default_effort(kind, lists, wide) / 2 ELSE lore._default_effort(kind, lists, wide) END
+    RETURN CASE WHEN kind = 'hnsw_bit' AND share < 0.25 THEN lore._default_effort(kind, lists, wide) / 2 ELSE lore._default_effort(kind, lists, wide) END;
+END
 $$;
 
 COMMENT ON FUNCTION lore._filtered_effort(text, integer, integer, double precision) IS
@@ -51,9 +57,13 @@ COMMENT ON FUNCTION lore._filtered_effort(text, integer, integer, double precisi
 CREATE FUNCTION lore._lists(
     rows bigint
 ) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT (CASE WHEN rows <= 1000000 THEN greatest(rows / 1000, 10) ELSE sqrt(rows) END)::integer $$;
+AS $$
+BEGIN
+    RETURN (CASE WHEN rows <= 1000000 THEN greatest(rows / 1000, 10) ELSE sqrt(rows) END)::integer;
+END
+$$;
 
 COMMENT ON FUNCTION lore._lists(bigint) IS 'Lists of an inverted-file index by the rows that it is built on (pgvector''s advice).';
 

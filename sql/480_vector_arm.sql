@@ -24,11 +24,11 @@ DECLARE
         c.vector_schema, kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions));
     -- IS TRUE keeps a plan that does not know the filter from the index of the metadata, which it would read from end to end for a range.
     allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents,
-        CASE WHEN c.narrowed IS NULL AND c.dense IS NOT TRUE THEN passing ELSE concat_ws(' AND ', c.narrowed, format('(%s) IS TRUE', passing)) END);
-    exact    text := format(E'SELECT c.id, %1$s AS distance%2$s\n    FROM %3$s AS c%%s\n    ORDER BY (%1$s) + 0, c.id\n    LIMIT %4$s', distance, carried, c.chunks, wide);
-    -- The planner does not know how much passes. Chunks are looked up by documents where that is little; else all are read, and what
-    -- coalesce() hides from the planner keeps the outer join, which can only be done so.
-    among    text := CASE WHEN c.dense THEN E'\n    LEFT JOIN allowed AS a ON a.id = c.document_id\n    WHERE coalesce(a.id, 0) <> 0' ELSE E'\n    WHERE c.document_id IN (SELECT id FROM allowed)' END;
+        CASE WHEN c.narrowed IS NULL AND c.indexed THEN passing ELSE concat_ws(' AND ', c.narrowed, format('(%s) IS TRUE', passing)) END);
+    -- OFFSET 0 keeps the distance from being computed twice for each chunk, to sort by and to give.
+    exact    text := format(E'SELECT *\n    FROM (\n        SELECT c.id, %s AS distance%s\n        FROM %s AS c%%s\n        OFFSET 0\n    ) AS c\n    ORDER BY distance, id\n    LIMIT %s', distance, carried, c.chunks, wide);
+    -- An array takes one pass of the index, also where all documents pass; a join would descend for each.
+    among    constant text := E'\n        WHERE c.document_id = ANY (ARRAY(SELECT id FROM allowed))';
 BEGIN
     IF kind.kind IS NULL THEN
         RETURN ARRAY[format(E'query AS MATERIALIZED (\n    SELECT %s AS embedding\n)', embedding)]

@@ -1,49 +1,67 @@
--- 481_filter_share.sql: how many documents pass a filter, by a sample, and whether an index finds them. Needs 435_filter_path.
+-- 481_filter_share.sql: how many documents pass a filter, by a sample, and whether an index finds them. Needs 435_filter_path, 437_filterable, 408_planned.
 
 CREATE FUNCTION lore._places(
     relation text
 ) RETURNS tid[]
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     -- The same ones each time; pages at random would be few, and rows on a page are alike.
-    SELECT ('{' || string_agg(format('"(%s,%s)"', (i * p.pages::bigint) / 256, 1 + i * 7919 % p.items), ',') || '}')::tid[]
-    FROM (SELECT greatest(c.relpages, 1) AS pages, ceil(greatest(c.reltuples, 1) / greatest(c.relpages, 1))::integer AS items FROM pg_class AS c WHERE c.oid = relation::regclass) AS p,
-         generate_series(0, 255) AS i
+    RETURN (
+        SELECT ('{' || string_agg(format('"(%s,%s)"', (i * p.pages::bigint) / 256, 1 + i * 7919 % p.items), ',') || '}')::tid[]
+        FROM (SELECT greatest(c.relpages, 1) AS pages, ceil(greatest(c.reltuples, 1) / greatest(c.relpages, 1))::integer AS items FROM pg_class AS c WHERE c.oid = relation::regclass) AS p,
+             generate_series(0, 255) AS i);
+END
 $$;
 
 COMMENT ON FUNCTION lore._places(text) IS '256 places spread over a table, for a sample of its rows.';
 
 CREATE FUNCTION lore._share(
-    collection lore._collection,
-    path       jsonpath
-) RETURNS double precision
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+    collection lore._collection,            -- narrowed to what the filter implies
+    filter     jsonb,
+    path       jsonpath,                    -- the same
+    documents  bigint                       -- of the collection, about
+) RETURNS double precision[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    share double precision;
+    c     lore._collection := collection;
+    -- The places are part of the plan, which is made anew where the table has grown.
+    name  text := concat_ws(' ', 'share', documents, c.documents, c.narrowed);
+    found lore._found := lore._run_planned(name, NULL, NULL, filter, NULL, path, NULL, NULL, NULL, NULL);
 BEGIN
-    EXECUTE format('SELECT (count(*) FILTER (WHERE d.metadata @@ $1) + 0.5) / (count(*) + 1) FROM %s AS d WHERE d.ctid = ANY ($2)',
-        (collection).documents) INTO share USING path, lore._places((collection).documents);
-    RETURN share;
+    IF num_nulls(found.error, found.hits) = 2 THEN
+        found := lore._run_planned(name, format('SELECT ARRAY[(count(*) FILTER (WHERE d.metadata @@ $4) + 0.5) / (count(*) + 1), (count(*) FILTER (WHERE %s) + 0.5) / (count(*) + 1)]::text AS hits
+            FROM %s AS d WHERE d.ctid = ANY (%L::tid[])', coalesce(format(c.narrowed, '$2'), 'true'), c.documents, lore._places(c.documents)),
+            NULL, filter, NULL, path, NULL, NULL, NULL, NULL);
+    END IF;
+    PERFORM lore._check(found.error);
+    RETURN found.hits;
 END
 $$;
 
-COMMENT ON FUNCTION lore._share(lore._collection, jsonpath) IS 'Share of the documents that pass a filter, by a sample.';
+COMMENT ON FUNCTION lore._share(lore._collection, jsonb, jsonpath, bigint) IS 'Shares of the documents, by a sample: of those that pass a filter, and of those that pass what the filter is narrowed to.';
 
 CREATE FUNCTION lore._filter_is_indexed(
     filterable text[],
     filter     jsonb
 ) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (SELECT FROM jsonb_each(filter) AS f
-                   WHERE f.key = ANY (filterable) AND (jsonb_typeof(f.value) <> 'object' OR f.value ?| ARRAY['$eq', '$in']))
+BEGIN
+    -- One index holds all fields, whichever are filterable.
+    RETURN filterable <> '{}' AND EXISTS (
+        SELECT FROM jsonb_each(filter) AS f
+        WHERE CASE WHEN f.key = '$and' THEN EXISTS (SELECT FROM jsonb_array_elements(f.value) AS part WHERE lore._filter_is_indexed(filterable, part))
+                   WHEN f.key = '$or' THEN NOT EXISTS (SELECT FROM jsonb_array_elements(f.value) AS part WHERE NOT lore._filter_is_indexed(filterable, part))
+                   ELSE f.key <> '$not' AND (jsonb_typeof(f.value) <> 'object' OR f.value ?| ARRAY['$eq', '$in']) END);
+END
 $$;
 
-COMMENT ON FUNCTION lore._filter_is_indexed(text[], jsonb) IS 'Whether an index of the metadata finds the documents that pass a filter: an equality on a filterable field.';
+COMMENT ON FUNCTION lore._filter_is_indexed(text[], jsonb) IS 'Whether an index of the metadata finds the documents that pass a filter: by an equality.';
 
-REVOKE ALL ON FUNCTION lore._places(text), lore._share(lore._collection, jsonpath), lore._filter_is_indexed(text[], jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._places(text), lore._share(lore._collection, jsonpath), lore._filter_is_indexed(text[], jsonb) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._places(text), lore._share(lore._collection, jsonb, jsonpath, bigint), lore._filter_is_indexed(text[], jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._places(text), lore._share(lore._collection, jsonb, jsonpath, bigint), lore._filter_is_indexed(text[], jsonb) TO lore_reader;

@@ -16,11 +16,10 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c        lore._collection := collection;
-    operator text := format('OPERATOR(%s.&&)', lore._schema_of('vectorscale'));  -- its own: PostgreSQL's is none for the index
-    fields   text[];
-    sets     text[];                        -- of fields whose conditions lead to labels
-    share    double precision := passing;
+    c      lore._collection := collection;
+    fields text[];
+    sets   text[];                          -- of fields whose conditions lead to labels
+    share  double precision := passing;
 BEGIN
     IF c.labelled IS NULL OR c.labelled = '{}' THEN
         RETURN ROW(NULL, 1)::lore._sought;
@@ -40,7 +39,8 @@ BEGIN
             FROM wanted AS w LEFT JOIN sampled AS s ON true GROUP BY w.fields ORDER BY 2, 1 LIMIT 1', c.chunks)
         INTO fields, share USING filter, sets, lore._places(c.chunks), passing;
     END IF;
-    RETURN ROW(format('c.labels %s lore._filter_labels(%s, %%s)', operator, replace(quote_literal(fields), '%', '%%')), share)::lore._sought;
+    RETURN ROW(format('c.labels OPERATOR(%s.&&) lore._filter_labels(%s, %%s)', lore._schema_of('vectorscale'),  -- PostgreSQL's own && is none for the index
+        replace(quote_literal(fields), '%', '%%')), share)::lore._sought;
 END
 $$;
 

@@ -5,9 +5,13 @@
 CREATE FUNCTION lore._estimated_rows(
     relation text
 ) RETURNS bigint
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT greatest(c.reltuples, 1)::bigint FROM pg_class AS c WHERE c.oid = relation::regclass $$;
+AS $$
+BEGIN
+    RETURN (SELECT greatest(c.reltuples, 1) FROM pg_class AS c WHERE c.oid = relation::regclass);
+END
+$$;
 
 COMMENT ON FUNCTION lore._estimated_rows(text) IS 'Rows of a table as of its last ANALYZE or VACUUM.';
 
@@ -40,9 +44,13 @@ COMMENT ON FUNCTION lore._wide(lore._collection, lore._search_options) IS 'Chunk
 CREATE FUNCTION lore._deep(
     wanted lore._search_options
 ) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT CASE WHEN (wanted).diversity > 0 THEN least(1000, greatest(50, 5 * (wanted).k)) ELSE (wanted).k END $$;
+AS $$
+BEGIN
+    RETURN CASE WHEN (wanted).diversity > 0 THEN least(1000, greatest(50, 5 * (wanted).k)) ELSE (wanted).k END;
+END
+$$;
 
 COMMENT ON FUNCTION lore._deep(lore._search_options) IS 'Rows of a search before some are chosen for their diversity.';
 
@@ -52,25 +60,33 @@ CREATE FUNCTION lore._planned(
     path       jsonpath,                    -- the same; NULL is none
     wide       integer
 ) RETURNS lore._collection
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c      lore._collection := collection;
-    share  double precision;
-    spared double precision;                -- microseconds that exact search takes
-    given  double precision;                -- rows that the index gives until enough have passed
-    l      lore._sought;
+    c         lore._collection := collection;
+    documents bigint;
+    shares    double precision[];
+    share     double precision := 1;        -- of the documents, that pass the filter
+    spared    double precision;             -- microseconds that exact search takes
+    given     double precision;             -- rows that the index gives until enough have passed
+    l         lore._sought;
 BEGIN
-    IF path IS NOT NULL AND (c.searched <> 'exact' OR lore._estimated_rows(c.documents) > 1000) THEN
-        share := lore._share(c, path);
-        c.dense := share > 0.12;  -- measured: looking up a chunk by its document takes 4 microseconds, reading past one 0.4
+    IF path IS NOT NULL THEN
+        c.narrowed := lore._narrowed(c.filterable, filter);
+        c.indexed := lore._filter_is_indexed(c.filterable, filter);
+        documents := lore._estimated_rows(c.documents);
+        IF c.searched <> 'exact' OR c.narrowed IS NOT NULL THEN
+            shares := lore._share(c, filter, path, documents);
+            share := shares[1];
+            IF shares[2] > (CASE WHEN c.indexed THEN 2 * share ELSE 0.2 END) THEN  -- of two indexes the one that finds fewer; or none
+                c.narrowed := NULL;
+            END IF;
+        END IF;
     END IF;
-    c.narrowed := lore._narrowed(c.filterable, filter);
     IF c.searched = 'exact' THEN
         RETURN c;
     END IF;
-    share := coalesce(share, 1);
     -- Of the bands that lore.tune measured, the one with the largest share of rows that is not above this filter's.
     c.effort := (SELECT (b ->> 'effort')::integer FROM jsonb_array_elements(c.tuning -> 'bands') AS b
                  ORDER BY (b ->> 'share')::float8 <= share DESC, CASE WHEN (b ->> 'share')::float8 <= share THEN -(b ->> 'share')::float8 ELSE (b ->> 'share')::float8 END LIMIT 1);
@@ -79,11 +95,9 @@ BEGIN
     END IF;
     IF path IS NOT NULL THEN
         c.effort := greatest(c.effort, lore._filtered_effort(c.searched, c.lists, wide, share));
-        -- Microseconds, measured: 4 for each row looked up and compared exactly, or 0.4 for each that is read and 0.6 for each of them that
-        -- is compared; 0.5 for each document whose metadata is read where no index finds them, 13 for each row that an index gives and
-        -- the filter is tried on.
-        spared := CASE WHEN c.dense THEN 0.4 + 0.6 * share ELSE 4 * share END * lore._estimated_rows(c.chunks)
-            + CASE WHEN c.narrowed IS NULL AND NOT lore._filter_is_indexed(c.filterable, filter) THEN 0.5 * lore._estimated_rows(c.documents) ELSE 0 END;
+        -- Microseconds, measured: 2 for each chunk looked up and compared exactly; 1 for each document that an index of the metadata finds,
+        -- or 0.5 for each whose metadata is read where none does; 13 for each row that the vector index gives and the filter is tried on.
+        spared := 2 * share * lore._estimated_rows(c.chunks) + CASE WHEN c.indexed OR c.narrowed IS NOT NULL THEN share ELSE 0.5 END * documents;
         SELECT * INTO l FROM lore._sought(c, filter, share);
         given := lore._fetched(c.searched, c.effort, wide, true) * l.share / share;
         IF spared < 2 * 13 * given THEN  -- the share is a guess, and a wrong one costs exact search less

@@ -72,6 +72,7 @@ BEGIN
     PERFORM lore._require_vector(c, q) FROM unnest($5) AS q;
     c := lore._planned(c, $4, path, $2);
     c.sought := format(c.sought, quote_literal($4) || '::jsonb');
+    c.narrowed := format(c.narrowed, quote_literal($4) || '::jsonb');
     probes := lore._probes(c, $3, $5, $2, passing, path);
     SELECT c.searched, CASE WHEN c.searched <> 'exact' THEN lore._effort(c, $2) END INTO searched, effort;
     sampled := (SELECT count(*) FROM unnest(probes) AS p WHERE cardinality(p.near) > 0);

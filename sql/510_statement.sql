@@ -29,6 +29,7 @@ DECLARE
     passes text := CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END;
 BEGIN
     c.sought := format(c.sought, filter);
+    c.narrowed := format(c.narrowed, filter);
     IF mode = 'vector' AND wanted.rerank IS NULL THEN
         RETURN lore._finished(c, lore._vector_statement(c, embedding, passes, k, wide, coalesce(wanted.per_document, 1000000000)), wanted);
     END IF;

@@ -1,4 +1,4 @@
--- 520_search.sql: search. Needs 410_keyword_index, 483_search_options, 485_search_plan, 515_planned.
+-- 520_search.sql: search. Needs 410_keyword_index, 483_search_options, 485_search_plan, 408_planned.
 
 CREATE TYPE lore._hit AS (
     rank integer, key text, chunk_id bigint, ordinal integer, heading text, content text, span int4range, metadata jsonb,

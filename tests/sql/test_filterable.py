@@ -63,9 +63,40 @@ def test_what_is_no_field_is_refused(db, fails):
     hostile = ["it's", 'x"y', "%s", "a b", "; DROP TABLE x", "\\"]
     db.execute("SELECT lore.create_collection('c', filterable => %s)", [hostile])
     db.execute("SELECT lore.add('c', 'k', 'text', %s)", [json.dumps(dict.fromkeys(hostile, 3))])
+    rest = [json.dumps(dict.fromkeys(hostile, 0))] * 30  # few pass: an index is what finds them
+    db.execute("SELECT lore.add_many('c', %s, %s, %s::jsonb[])", [[f"r{n}" for n in range(30)], ["text"] * 30, rest])
+    db.execute("ANALYZE lore_data.c_documents")
     for field in hostile:
         filter = json.dumps({field: {"$gt": 2}})
         assert db.execute("SELECT key FROM lore.search('c', 'text', filter => %s)", [filter]).fetchall() == [("k",)]
+
+
+def test_what_one_range_passes_is_not_what_the_next_one_does(db):
+    """Ranges of a field share a plan, whose numbers are parameters."""
+    points(db, rows=4000)
+    vector = vector_of(db, "k1")
+    for part in (*range(0, 90, 10), 3):
+        filter = {"part": {"$gte": part, "$lt": part + 2}}
+        found = db.execute(
+            "SELECT metadata -> 'part' FROM lore.search('points', NULL, filter => %s, vector => %s::vector, k => 100)",
+            [json.dumps(filter), vector],
+        ).fetchall()
+        assert len(found) == 80 and {value for (value,) in found} == {part, part + 1}
+
+
+def test_of_two_indexes_the_one_that_finds_fewer_is_asked(db):
+    points(db, rows=4000)
+    vector = vector_of(db, "k1")
+    plans = {}
+    for filter in ({"n": 5, "part": {"$gte": 0}}, {"part": {"$gte": 0}}, {"part": {"$lt": 2}, "n": {"$gt": 0}}):
+        statement = db.execute(
+            "SELECT lore.search_sql('points', NULL, filter => %s, vector => %s::vector)", [json.dumps(filter), vector]
+        ).fetchone()[0]
+        plans[json.dumps(filter)] = statement.split("vector_arm")[0]
+    one, broad, two = plans.values()
+    assert "->" not in one and "IS TRUE" not in one  # the equality by the index of all fields
+    assert "->" not in broad and "IS TRUE" in broad  # everything passes: all documents are read
+    assert "(d.metadata -> 'part') < " in two and "IS TRUE" in two
 
 
 def test_a_field_that_is_named_twice_counts_once(db):

@@ -1,4 +1,4 @@
--- 515_planned.sql: a search's statement, planned once in a session. Needs 200_host. Planning it anew takes longer than running it.
+-- 408_planned.sql: a search's statements, planned once in a session. Needs 200_host. Planning them anew takes longer than running them.
 
 CREATE TYPE lore._found AS (error jsonb, hits text);
 
