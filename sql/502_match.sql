@@ -93,7 +93,7 @@ BEGIN
         SELECT string_agg(DISTINCT format('( %s )', q.query), ' & ')::tsquery INTO m.stems
         FROM (SELECT plainto_tsquery(language, w) AS query FROM unnest(m.words) AS w) AS q WHERE numnode(q.query) > 0;
         IF m.beginning <> '' THEN
-            m.pattern := '(?<![[:alnum:]])' || regexp_replace(m.beginning, '([^[:alnum:]])', '\\\1', 'g');
+            m.pattern := '(?<![[:alnum:]])' || replace(replace(regexp_replace(m.beginning, '([^[:alnum:]])', '\\\1', 'g'), 'i', '[iİ]'), 'ß', '[ßẞ]');  -- capitals that ~* does not know
             IF m.beginning ~ '^[[:alnum:]]+$' AND numnode(plainto_tsquery(language, m.beginning)) > 0 THEN
                 m.whole := plainto_tsquery(language, m.beginning);
             END IF;

@@ -1,6 +1,26 @@
 -- 504_match_scores.sql: the chunks that match a query in all its words, in a row, or by a beginning, with their BM25 scores.
 -- Needs 501_tsvector, 502_match, 503_bm25_match.
 
+CREATE FUNCTION lore._untagged(
+    query text
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    cut text := query;
+    tag text;
+BEGIN
+    FOR tag IN SELECT DISTINCT t.token FROM ts_parse('default', query) AS t WHERE t.tokid = 13 LOOP
+        cut := replace(cut, tag, ' ');
+    END LOOP;
+    RETURN CASE WHEN cut ~ '[[:alnum:]]' THEN cut ELSE query END;
+END
+$$;
+
+COMMENT ON FUNCTION lore._untagged(text) IS
+    'A query without its tags, whose words no index knows: "List<String> names" as "List names". Of tags alone the words stay.';
+
 CREATE FUNCTION lore._completed(
     collection lore._collection,
     query      text,
@@ -43,7 +63,7 @@ SET enable_sort = off
 AS $$
 DECLARE
     c      lore._collection := collection;
-    m      lore._match := lore._matched(c, query, match);
+    m      lore._match := lore._matched(c, lore._untagged(query), match);
     found  record;
     ranked text;
 BEGIN
@@ -74,5 +94,5 @@ $$;
 COMMENT ON FUNCTION lore._match_scores(lore._collection, text, jsonpath, integer, text) IS
     'The chunks that match a query in all its words, in a row, or by a beginning of the last, best first.';
 
-REVOKE ALL ON FUNCTION lore._completed(lore._collection, text, lore._match, bigint[]), lore._match_scores(lore._collection, text, jsonpath, integer, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._completed(lore._collection, text, lore._match, bigint[]), lore._match_scores(lore._collection, text, jsonpath, integer, text) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._untagged(text), lore._completed(lore._collection, text, lore._match, bigint[]), lore._match_scores(lore._collection, text, jsonpath, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._untagged(text), lore._completed(lore._collection, text, lore._match, bigint[]), lore._match_scores(lore._collection, text, jsonpath, integer, text) TO lore_reader;

@@ -1,5 +1,40 @@
 -- 509_finish.sql: what is done to the rows of a search at its end: diversity, neighbours. Needs 400_catalog, 483_search_options.
 
+CREATE FUNCTION lore._diverse(
+    scores    double precision[],
+    vectors   vector[],                     -- of the same chunks
+    k         integer,
+    diversity double precision
+) RETURNS integer[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    best   integer;
+    chosen integer[] := '{}';
+    likest double precision[] := array_fill(0::double precision, ARRAY[coalesce(cardinality(scores), 0)]);
+    gains  double precision[];
+BEGIN
+    -- Maximal marginal relevance (Carbonell and Goldstein 1998): scores are scaled to 0..1 over the candidates, likeness is the cosine.
+    SELECT array_agg(coalesce((s.score - s.low) / nullif(s.high - s.low, 0), CASE WHEN s.score IS NOT NULL THEN 1 END) ORDER BY s.n) INTO gains
+    FROM (SELECT u.score, u.n, min(u.score) OVER () AS low, max(u.score) OVER () AS high FROM unnest(scores) WITH ORDINALITY AS u(score, n)) AS s;
+    LOOP
+        SELECT u.n INTO best FROM unnest(gains, likest) WITH ORDINALITY AS u(gain, like_, n)
+        WHERE u.gain IS NOT NULL ORDER BY (1 - diversity) * u.gain - diversity * u.like_ DESC, u.n LIMIT 1;
+        EXIT WHEN best IS NULL;
+        chosen := chosen || best;
+        EXIT WHEN cardinality(chosen) >= k;
+        -- Those chosen have no gain any more; the others know the likest of the chosen.
+        EXECUTE format('SELECT array_agg(CASE WHEN u.n <> $5 THEN u.gain END ORDER BY u.n), array_agg(greatest(u.like_, 1 - (u.vector OPERATOR(%s.<=>) $4)) ORDER BY u.n)
+            FROM unnest($1, $2, $3) WITH ORDINALITY AS u(gain, like_, vector, n)', lore._schema_of('vector')) INTO gains, likest USING gains, likest, vectors, vectors[best], best;
+    END LOOP;
+    RETURN chosen;
+END
+$$;
+
+COMMENT ON FUNCTION lore._diverse(double precision[], vector[], integer, double precision) IS
+    'Places of k of some chunks, best first by maximal marginal relevance; never of one whose score is NULL.';
+
 CREATE FUNCTION lore.diverse(
     collection text,
     chunk_ids  bigint[],
@@ -10,33 +45,20 @@ CREATE FUNCTION lore.diverse(
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
-    c      lore._collection := lore._open($1);
-    chosen bigint;
-    likest double precision[] := array_fill(0::double precision, ARRAY[coalesce(cardinality($2), 0)]);
-    gains  double precision[];
+    c       lore._collection := lore._open($1);
+    gains   double precision[];             -- of a chunk that comes again, NULL
+    vectors lore._vectors.vectors%TYPE;
 BEGIN
     IF $4 < 1 THEN
         PERFORM lore._raise('LO103', format('k is %s', $4), 'k is 1 or more.');
     ELSIF $5 IS NULL OR $5 NOT BETWEEN 0 AND 1 THEN
         PERFORM lore._raise('LO103', format('diversity is %s', coalesce($5::text, 'NULL')), 'diversity is 0 to 1.');
     END IF;
-    -- Maximal marginal relevance (Carbonell and Goldstein 1998): scores are scaled to 0..1 over the candidates, likeness is the cosine.
-    SELECT array_agg(coalesce((s.score - s.low) / nullif(s.high - s.low, 0), 1) ORDER BY s.n) INTO gains
-    FROM (SELECT u.score, u.n, min(u.score) OVER () AS low, max(u.score) OVER () AS high FROM unnest($3) WITH ORDINALITY AS u(score, n)) AS s;
-    FOR n IN 1 .. least($4, coalesce(cardinality($2), 0)) LOOP
-        SELECT u.id INTO chosen FROM unnest($2, gains, likest) WITH ORDINALITY AS u(id, gain, like_, n)
-        WHERE u.gain IS NOT NULL ORDER BY (1 - $5) * u.gain - $5 * u.like_ DESC, u.n LIMIT 1;
-        EXIT WHEN chosen IS NULL;
-        chunk_id := chosen;
-        place := n;
-        RETURN NEXT;
-        -- Those chosen have no gain any more; the others know the likest of the chosen.
-        EXECUTE format('SELECT array_agg(CASE WHEN u.id <> $4 THEN u.gain END ORDER BY u.n), array_agg(greatest(u.like_, 1 - (c.embedding OPERATOR(%1$s.<=>) o.embedding)) ORDER BY u.n)
-            FROM unnest($1, $2, $3) WITH ORDINALITY AS u(id, gain, like_, n) LEFT JOIN %2$s AS c USING (id) LEFT JOIN (SELECT embedding FROM %2$s WHERE id = $4) AS o ON true',
-            c.vector_schema, c.chunks) INTO gains, likest USING $2, gains, likest, chosen;
-    END LOOP;
+    EXECUTE format('SELECT array_agg(CASE WHEN u.again = 1 THEN u.score END ORDER BY u.n), array_agg(c.embedding ORDER BY u.n)
+        FROM (SELECT a.*, row_number() OVER (PARTITION BY a.id ORDER BY a.n) AS again FROM unnest($1, $2) WITH ORDINALITY AS a(id, score, n)) AS u LEFT JOIN %s AS c USING (id)', c.chunks)
+        INTO gains, vectors USING $2, $3;
+    RETURN QUERY SELECT $2[d.n], d.place::integer FROM unnest(lore._diverse(gains, vectors, $4, $5)) WITH ORDINALITY AS d(n, place);
 END
 $$;
 
@@ -85,7 +107,7 @@ $$;
 COMMENT ON FUNCTION lore._finished(lore._collection, text, lore._search_options) IS
     'The statement of a search with diversity, and with the text that stands before and behind each chunk.';
 
-REVOKE ALL ON FUNCTION lore.diverse(text, bigint[], double precision[], integer, double precision),
+REVOKE ALL ON FUNCTION lore._diverse(double precision[], vector[], integer, double precision), lore.diverse(text, bigint[], double precision[], integer, double precision),
     lore._finished(lore._collection, text, lore._search_options) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore.diverse(text, bigint[], double precision[], integer, double precision),
+GRANT EXECUTE ON FUNCTION lore._diverse(double precision[], vector[], integer, double precision), lore.diverse(text, bigint[], double precision[], integer, double precision),
     lore._finished(lore._collection, text, lore._search_options) TO lore_reader;

@@ -10,7 +10,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- Up to three chunks of a document, of which the reranker may prefer another; enough of them for k rows. The reranker has its
-    -- say beside the stages before it: alone it does worse than they do.
+    -- say beside the stages before it: alone it does worse than they do. It is asked for no texts too: its name may be wrong.
     SELECT format($sql$pool AS MATERIALIZED (
     SELECT f.*, s.text, row_number() OVER (ORDER BY f.%1$s DESC, f.id) AS place
     FROM (SELECT *, row_number() OVER (PARTITION BY document_id ORDER BY %1$s DESC, ordinal) AS of_document FROM %2$s) AS f
@@ -20,8 +20,8 @@ AS $$
     LIMIT %4$s
 ), reranked AS MATERIALIZED (
     SELECT p.*, r.score AS rerank_score
-    FROM lore.rerank(%5$s, (SELECT array_agg(text ORDER BY place) FROM pool), %6$s) AS r
-    JOIN pool AS p ON p.place = r.ordinal
+    FROM lore.rerank(%5$s, (SELECT coalesce(array_agg(text ORDER BY place), '{}') FROM pool), %6$s) AS r
+    LEFT JOIN pool AS p ON p.place = r.ordinal
     ORDER BY p.id
 ), final AS MATERIALIZED (
     SELECT id, document_id, ordinal, vector_score, keyword_score, fusion_score, rerank_score, %7$s + %8$s * %9$s AS final_score

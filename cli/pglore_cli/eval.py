@@ -84,12 +84,14 @@ def command(
         present = {} if as_is else digests(client, name)
         if present is None:
             client.create_collection(name, model=model, language=language, if_not_exists=True)
+        chosen = dict(variants) or {"default": {}}
+        if not as_is:
+            rehearse(source, corpus, chosen, k, new=present is None)
         failed = not as_is and load(corpus, folder, name, present or {}, connections, dsn, as_json)
         if present is None:
             settle(client, name)
         try:
             with progress(as_json) as changed:
-                chosen = dict(variants) or {"default": {}}
                 rows = source.evaluate(corpus.queries, corpus.judgements, k=k, variants=chosen, progress=changed)
             results = [result(client, row, k, corpus, further) for row in rows]
         except BaseException:
@@ -102,6 +104,20 @@ def command(
     show(results, name, k, corpus, as_json)
     if failed:
         sys.exit(ERROR)
+
+
+def rehearse(source: pglore.Collection, corpus: Corpus, variants: dict[str, dict], k: int, *, new: bool) -> None:
+    """Evaluate one query before the load, which takes long: what would fail behind it fails here."""
+    first = next(key for key, graded in corpus.judgements.items() if max(graded.values()) > 0)
+    judgements = {
+        key: graded if key == first else dict.fromkeys(graded, 0) for key, graded in corpus.judgements.items()
+    }
+    try:
+        source.evaluate(corpus.queries, judgements, k=k, variants=variants, keep=False)
+    except BaseException:
+        if new:
+            source.drop()
+        raise
 
 
 def load(

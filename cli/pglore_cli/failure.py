@@ -30,6 +30,7 @@ NO_CONNECTION = "Name the server with --dsn or PGLORE_DSN, and see that it runs.
 
 def describe(error: Exception) -> tuple[str, str | None, str | None, int] | None:
     """(message, hint, SQLSTATE, exit code) of an error of the server, the connection or a file; None for a bug."""
+    error = pglore.errors.from_driver(error) or error
     if isinstance(error, pglore.Error):
         return str(error), error.hint, error.sqlstate, TRY_AGAIN if isinstance(error, pglore.TryAgain) else ERROR
     if isinstance(error, OSError):
@@ -43,7 +44,7 @@ def describe(error: Exception) -> tuple[str, str | None, str | None, int] | None
     hint = error.diag.message_hint or HINTS.get(state or "")
     if hint is None and isinstance(error, psycopg.OperationalError) and state in (None, "08001", "08006"):
         hint = NO_CONNECTION
-    return message, hint, state, TRY_AGAIN if state in AGAIN or (state or "")[:3] == "LO3" else ERROR
+    return message, hint, state, TRY_AGAIN if state in AGAIN else ERROR
 
 
 def report(error: Exception, *, as_json: bool = False) -> int | None:

@@ -13,8 +13,6 @@ from .explain import show_stages
 from .options import database, ranking, reading, retrieval
 from .output import line, print_block, print_json, stdout
 
-ALONE = ("vector", "diversity", "neighbours")  # what lore.search takes and lore.search_all does not
-
 
 @click.command("search")
 @click.argument("query", required=False)
@@ -57,12 +55,10 @@ def command(
         raise click.UsageError("Missing argument 'QUERY', or --vector.")
     if sql and explain:
         raise click.UsageError("--sql and --explain exclude each other.")
+    if len(collection) > 1 and (sql or explain):
+        raise click.UsageError("--sql and --explain take one collection.")
     with pglore.connect(dsn, application_name="pglore search") as client:
         if len(collection) > 1:
-            alone = [options.pop(name) for name in ALONE]
-            if query is None or sql or explain or any(alone) or options.pop("fusion") != "score":
-                names = ", ".join(f"--{name}" for name in ("sql", "explain", "fusion", *ALONE))
-                raise click.UsageError(f"Several collections take none of {names}.")
             return show_all(client.search_all(collection, query, **options), collection, full, as_json)
         source = client.collection(collection[0])
         if sql:

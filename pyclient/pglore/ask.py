@@ -7,7 +7,7 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from .call import Statement, build, call, jsonb
+from .call import Statement, build, call
 from .session import AsyncSession, Session
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ def _asked(function: str, collection: str, question: str, options: AskOptions) -
     """raises TypeError for an option that there is not"""
     if unknown := options.keys() - AskOptions.__annotations__.keys():
         raise TypeError(f"a question takes no argument {', '.join(sorted(unknown))}")
-    history = options.get("history")
-    given: dict[str, Any] = {**options, "history": None if history is None else jsonb(list(history))}
-    return call(function, collection=collection, question=question, **given)
+    return call(function, collection=collection, question=question, **options)
 
 
 def _streamed(collection: str, question: str, options: AskOptions) -> Statement:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Number
 from typing import Any, TypeVar
 
 from .errors import BadArgument
@@ -24,6 +26,14 @@ TEXTS |= {"generator", "golden", "grammar", "index_kind", "input", "input_type",
 TEXTS |= {"kind", "language", "match", "metric", "mime", "mode", "model", "name", "operation", "prompt", "quality"}
 TEXTS |= {"query", "question", "regex", "region", "rerank", "role", "source_language", "strategy", "system", "task"}
 TEXTS |= {"template"}
+# JSON, whatever it is in Python, where an empty list would pass for an empty object.
+JSON = {"filter", "history", "judgements", "messages", "options", "schema", "tools", "weights"}
+WHOLE = {"answer_tokens", "candidates", "chunk_overlap", "chunk_size", "dimensions", "k", "max_tokens", "max_words"}
+WHOLE |= {"most", "neighbours", "overlap", "per_document", "sample", "size", "top_k", "version"}
+LONG = {"evaluation", "per_statement_tokens", "rows", "seed", "tokens", "total"}
+NUMBERS = {"agreement", "diversity", "megabytes", "min_score", "per_statement_seconds", "seconds", "target_recall"}
+NUMBERS |= {"temperature", "top_p"}
+FLAGS = {"if_exists", "if_not_exists", "keep", "multiple", "replace", "truncate"}
 
 
 def call(function: str, columns: str = "*", **arguments: Any) -> Statement:
@@ -31,9 +41,23 @@ def call(function: str, columns: str = "*", **arguments: Any) -> Statement:
     named = ", ".join(f"{name} => %s" for name in arguments)
     for name in MANY & arguments.keys():
         arguments[name] = None if arguments[name] is None else _several(name, arguments[name])
-    for name in TEXTS & arguments.keys():
-        _require_text(name, arguments[name])
-    return f"SELECT {columns} FROM {function}({named})".encode(), [parameter(value) for value in arguments.values()]
+    for name in JSON & arguments.keys():
+        arguments[name] = jsonb(arguments[name])
+    return f"SELECT {columns} FROM {function}({named})".encode(), values(**arguments)
+
+
+def values(**arguments: Any) -> list[Any]:
+    """Values as psycopg is to send them. raises BadArgument for one that is not of its name's type"""
+    for name, value in arguments.items():
+        if name in TEXTS:
+            _require_text(name, value)
+        elif name in WHOLE | LONG:
+            _require_whole(name, value, 63 if name in LONG else 31)
+        elif name in NUMBERS and not (value is None or (isinstance(value, Number) and not isinstance(value, bool))):
+            raise BadArgument(f"{name} is not a number: {type(value).__name__}", hint="Pass a number, such as 0.3.")
+        elif name in FLAGS and not (value is None or isinstance(value, bool)):
+            raise BadArgument(f"{name} is neither True nor False: {type(value).__name__}", hint="Pass a bool.")
+    return [parameter(value) for value in arguments.values()]
 
 
 def parameter(value: Any) -> Any:
@@ -65,6 +89,16 @@ def _require_text(name: str, value: Any) -> None:
         raise BadArgument(f"{name} is not a text: {type(value).__name__}", hint=STR)
 
 
+def _require_whole(name: str, value: Any, bits: int) -> None:
+    """raises BadArgument for what is neither a whole number that PostgreSQL's type can hold nor None"""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise BadArgument(f"{name} is not a whole number: {type(value).__name__}", hint="Pass an int, such as 10.")
+    if not -(2**bits) <= value < 2**bits:
+        raise BadArgument(f"{name} is {value}", hint=f"Pass a number below {2**bits:,}.")
+
+
 def jsonb(value: Any) -> Any:
     """A value as psycopg is to send it where SQL takes jsonb; None stays None."""
     from psycopg.types.json import Jsonb
@@ -75,9 +109,9 @@ def jsonb(value: Any) -> Any:
 def to_json(value: Any) -> str:
     """JSON text; dates and times in ISO form. raises BadArgument for what JSON cannot say."""
     try:
-        text = json.dumps(value, default=_isoformat, allow_nan=False)
+        text = json.dumps(value, default=_jsonable, allow_nan=False)
         if "\\ud" in text:
-            json.dumps(value, default=_isoformat, ensure_ascii=False).encode()  # raises for half a character
+            json.dumps(value, default=_jsonable, ensure_ascii=False).encode()  # raises for half a character
     except (TypeError, ValueError) as error:
         hint = "Use text, finite numbers, true, false, null, lists and mappings."
         raise BadArgument(f"not JSON: {error}", hint=hint) from error
@@ -86,7 +120,9 @@ def to_json(value: Any) -> str:
     return text
 
 
-def _isoformat(value: Any) -> str:
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
     if not hasattr(value, "isoformat"):
         raise TypeError(f"{type(value).__name__} has no JSON form")
     return value.isoformat()
@@ -98,8 +134,16 @@ def vector(text: str | None) -> Vector | None:
 
 
 def text(vector: Sequence[float] | None) -> str | None:
-    """A vector in pgvector's text form."""
-    return None if vector is None else "[" + ",".join(f"{float(number):.9g}" for number in vector) + "]"
+    """A vector in pgvector's text form. raises BadArgument for what is none"""
+    try:
+        numbers = None if vector is None else [float(number) for number in vector]
+    except (TypeError, ValueError) as error:
+        raise BadArgument(f"the vector is none: {error}", hint="Pass a list of numbers.") from error
+    if numbers is None:
+        return None
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise BadArgument("the vector is empty, or a number of it is not finite", hint="Pass a list of numbers.")
+    return "[" + ",".join(f"{number:.9g}" for number in numbers) + "]"
 
 
 def build(kind: type[T], row: Mapping[str, Any]) -> T:

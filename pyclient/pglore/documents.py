@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .call import build, call, first
+from .call import build, call, first, jsonb
+from .errors import BadArgument
 from .session import AsyncSession, Session
 
 # One statement of add_many: enough text to fill the model's batches, little enough that a failure loses seconds.
@@ -37,15 +38,27 @@ class Added:
         return Added(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
+def whole(given: Document | tuple | Mapping[str, Any], place: int) -> Document:
+    """A document in any of its forms. raises BadArgument for what is none"""
+    try:
+        if isinstance(given, Document):
+            document = given
+        else:
+            document = Document(**given) if isinstance(given, Mapping) else Document(*tuple(given))
+        if isinstance(given, str) or not isinstance(document.content, str):
+            raise TypeError("its content is no text")
+        return Document(document.key, document.content, dict(document.metadata))
+    except (TypeError, ValueError) as error:
+        hint = "Pass Document, (key, content), (key, content, metadata) or mappings of these names."
+        raise BadArgument(f"documents[{place}] is no document: {error}", hint=hint) from error
+
+
 def batches(documents: Iterable[Document | tuple | Mapping[str, Any]]) -> Iterator[list[Document]]:
     """Documents in lists of at most BATCH_DOCUMENTS and, but for a single long one, BATCH_CHARACTERS."""
     batch: list[Document] = []
     characters = 0
-    for document in documents:
-        if isinstance(document, Mapping):
-            document = Document(**document)
-        elif not isinstance(document, Document):
-            document = Document(*document)
+    for place, given in enumerate(documents):
+        document = whole(given, place)
         characters += len(document.content)
         if batch and (characters > BATCH_CHARACTERS or len(batch) == BATCH_DOCUMENTS):
             yield batch
@@ -63,7 +76,8 @@ class AsyncDocuments(AsyncSession):
 
         raises  UnknownCollection, EmptyInput, InputTooLong, BadArgument, HostBusy
         """
-        statement = call("lore.add", collection=self.name, key=key, content=content, metadata=metadata or {})
+        given = jsonb({} if metadata is None else metadata)
+        statement = call("lore.add", collection=self.name, key=key, content=content, metadata=given)
         return first(await self._rows(statement))
 
     async def add_many(self, documents: Iterable[Document | tuple | Mapping[str, Any]]) -> Added:
@@ -77,7 +91,7 @@ class AsyncDocuments(AsyncSession):
             arguments: dict[str, Any] = {
                 "keys": [document.key for document in batch],
                 "contents": [document.content for document in batch],
-                "metadata": [dict(document.metadata) for document in batch],
+                "metadata": [document.metadata for document in batch],
             }
             rows = await self._rows(call("lore.add_many", collection=self.name, **arguments))
             total += build(Added, rows[0])
@@ -106,7 +120,8 @@ class Documents(Session):
 
         raises  UnknownCollection, EmptyInput, InputTooLong, BadArgument, HostBusy
         """
-        statement = call("lore.add", collection=self.name, key=key, content=content, metadata=metadata or {})
+        given = jsonb({} if metadata is None else metadata)
+        statement = call("lore.add", collection=self.name, key=key, content=content, metadata=given)
         return first(self._rows(statement))
 
     def add_many(self, documents: Iterable[Document | tuple | Mapping[str, Any]]) -> Added:
@@ -120,7 +135,7 @@ class Documents(Session):
             arguments: dict[str, Any] = {
                 "keys": [document.key for document in batch],
                 "contents": [document.content for document in batch],
-                "metadata": [dict(document.metadata) for document in batch],
+                "metadata": [document.metadata for document in batch],
             }
             rows = self._rows(call("lore.add_many", collection=self.name, **arguments))
             total += build(Added, rows[0])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .call import build, call, to_json
+from .call import build, call, jsonb, to_json, values
 from .session import AsyncSession, Session
 
 Progress = Callable[[int, int], None]
@@ -131,7 +131,7 @@ class AsyncEvaluate(AsyncSession):
         """
         from psycopg.types.json import Json
 
-        arguments: dict[str, Any] = {"queries": queries, "judgements": judgements, "k": k, "golden": golden}
+        arguments: dict[str, Any] = {"queries": jsonb(queries), "judgements": judgements, "k": k, "golden": golden}
         if variants is not None:  # json, not jsonb: the order counts
             arguments["variants"] = Json(variants, dumps=to_json)
         with told(self.connection, progress):
@@ -143,12 +143,14 @@ class AsyncEvaluations(AsyncSession):
     async def evaluations(self, collection: str | None = None) -> list[KeptEvaluation]:
         """What evaluations of a collection, or of all, found, in the order in which they were made."""
         query = b"SELECT * FROM lore.evaluations WHERE collection = coalesce(%s, collection) ORDER BY evaluation"
-        return [build(KeptEvaluation, row) for row in await self._rows((query, [collection]))]
+        rows = await self._rows((query, values(collection=collection)))
+        return [build(KeptEvaluation, row) for row in rows]
 
     async def evaluation_queries(self, evaluation: int) -> list[EvaluationQuery]:
         """What one evaluation found for each query; of one's own evaluations, or of all for lore_admin."""
         query = b"SELECT * FROM lore.evaluation_queries WHERE evaluation = %s ORDER BY query_id"
-        return [build(EvaluationQuery, row) for row in await self._rows((query, [evaluation]))]
+        rows = await self._rows((query, values(evaluation=evaluation)))
+        return [build(EvaluationQuery, row) for row in rows]
 
 
 # Below: the same without async, written by `python pyclient/derive.py`.
@@ -181,7 +183,7 @@ class Evaluate(Session):
         """
         from psycopg.types.json import Json
 
-        arguments: dict[str, Any] = {"queries": queries, "judgements": judgements, "k": k, "golden": golden}
+        arguments: dict[str, Any] = {"queries": jsonb(queries), "judgements": judgements, "k": k, "golden": golden}
         if variants is not None:  # json, not jsonb: the order counts
             arguments["variants"] = Json(variants, dumps=to_json)
         with told(self.connection, progress):
@@ -193,9 +195,11 @@ class Evaluations(Session):
     def evaluations(self, collection: str | None = None) -> list[KeptEvaluation]:
         """What evaluations of a collection, or of all, found, in the order in which they were made."""
         query = b"SELECT * FROM lore.evaluations WHERE collection = coalesce(%s, collection) ORDER BY evaluation"
-        return [build(KeptEvaluation, row) for row in self._rows((query, [collection]))]
+        rows = self._rows((query, values(collection=collection)))
+        return [build(KeptEvaluation, row) for row in rows]
 
     def evaluation_queries(self, evaluation: int) -> list[EvaluationQuery]:
         """What one evaluation found for each query; of one's own evaluations, or of all for lore_admin."""
         query = b"SELECT * FROM lore.evaluation_queries WHERE evaluation = %s ORDER BY query_id"
-        return [build(EvaluationQuery, row) for row in self._rows((query, [evaluation]))]
+        rows = self._rows((query, values(evaluation=evaluation)))
+        return [build(EvaluationQuery, row) for row in rows]

@@ -7,7 +7,7 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
-from .call import Statement, build, call, first, jsonb
+from .call import Statement, build, call, first
 from .objects import Maker
 from .session import AsyncSession, Session
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
 T = TypeVar("T")
-JSON = ("schema", "tools", "messages")
 
 
 class GenerationOptions(TypedDict, total=False):
@@ -67,8 +66,7 @@ def _call(function: str, options: Mapping[str, Any], **given: Any) -> Statement:
     known = PromptOptions if "generate" in function else ChatOptions
     if unknown := options.keys() - known.__annotations__.keys():
         raise TypeError(f"{function} takes no argument {', '.join(sorted(unknown))}")
-    named = {**given, **options}
-    return call(function, **{name: jsonb(value) if name in JSON else value for name, value in named.items()})
+    return call(function, **{**given, **options})
 
 
 def _pieces(function: str, options: Mapping[str, Any], **given: Any) -> Statement:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .call import build, call, first
+from .call import build, call, first, jsonb, values
 from .session import AsyncSession, Session
 
 
@@ -32,7 +32,7 @@ class AsyncGolden(AsyncSession):
         judgements  grades of documents by key, above 0 where relevant, by the query's identifier
         raises      BadArgument, CatalogMissing
         """
-        arguments: dict[str, Any] = {"name": name, "queries": queries, "judgements": judgements}
+        arguments: dict[str, Any] = {"name": name, "queries": jsonb(queries), "judgements": judgements}
         return first(await self._rows(call("lore.add_golden", **arguments)))
 
     async def drop_golden(self, name: str, *, if_exists: bool = False) -> bool:
@@ -41,7 +41,7 @@ class AsyncGolden(AsyncSession):
 
     async def golden(self, name: str) -> list[GoldenQuery]:
         """The queries of a golden set; none where there is no such set. raises CatalogMissing"""
-        rows = await self._rows((b"SELECT * FROM lore.golden WHERE name = %s", [name]))
+        rows = await self._rows((b"SELECT * FROM lore.golden WHERE name = %s", values(name=name)))
         return [build(GoldenQuery, row) for row in rows]
 
 
@@ -58,7 +58,7 @@ class Golden(Session):
         judgements  grades of documents by key, above 0 where relevant, by the query's identifier
         raises      BadArgument, CatalogMissing
         """
-        arguments: dict[str, Any] = {"name": name, "queries": queries, "judgements": judgements}
+        arguments: dict[str, Any] = {"name": name, "queries": jsonb(queries), "judgements": judgements}
         return first(self._rows(call("lore.add_golden", **arguments)))
 
     def drop_golden(self, name: str, *, if_exists: bool = False) -> bool:
@@ -67,5 +67,5 @@ class Golden(Session):
 
     def golden(self, name: str) -> list[GoldenQuery]:
         """The queries of a golden set; none where there is no such set. raises CatalogMissing"""
-        rows = self._rows((b"SELECT * FROM lore.golden WHERE name = %s", [name]))
+        rows = self._rows((b"SELECT * FROM lore.golden WHERE name = %s", values(name=name)))
         return [build(GoldenQuery, row) for row in rows]

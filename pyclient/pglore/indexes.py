@@ -73,12 +73,16 @@ class AsyncIndexes(AsyncSession):
         options  of the kind: {"m": 16}
         raises   UnknownCollection, BadArgument, UnknownEngine
         """
-        rows = await self._rows(call("lore.build_index", collection=self.name, kind=kind, options=options or {}))
+        rows = await self._rows(
+            call("lore.build_index", collection=self.name, kind=kind, options={} if options is None else options)
+        )
         return build(BuiltIndex, rows[0])
 
     async def index_sql(self, kind: str | None = "auto", options: Mapping[str, Any] | None = None) -> list[str]:
         """The statements that build it while others write, each to be run on its own. raises as `build_index` does"""
-        rows = await self._rows(call("lore.index_sql", collection=self.name, kind=kind, options=options or {}))
+        rows = await self._rows(
+            call("lore.index_sql", collection=self.name, kind=kind, options={} if options is None else options)
+        )
         return [row["statement"] for row in rows]
 
     async def index_estimate(self, *, kind: str | None = None, rows: int | None = None) -> list[IndexEstimate]:
@@ -122,12 +126,16 @@ class Indexes(Session):
         options  of the kind: {"m": 16}
         raises   UnknownCollection, BadArgument, UnknownEngine
         """
-        rows = self._rows(call("lore.build_index", collection=self.name, kind=kind, options=options or {}))
+        rows = self._rows(
+            call("lore.build_index", collection=self.name, kind=kind, options={} if options is None else options)
+        )
         return build(BuiltIndex, rows[0])
 
     def index_sql(self, kind: str | None = "auto", options: Mapping[str, Any] | None = None) -> list[str]:
         """The statements that build it while others write, each to be run on its own. raises as `build_index` does"""
-        rows = self._rows(call("lore.index_sql", collection=self.name, kind=kind, options=options or {}))
+        rows = self._rows(
+            call("lore.index_sql", collection=self.name, kind=kind, options={} if options is None else options)
+        )
         return [row["statement"] for row in rows]
 
     def index_estimate(self, *, kind: str | None = None, rows: int | None = None) -> list[IndexEstimate]:

@@ -63,7 +63,7 @@ class AsyncModels(AsyncSession):
         source  /folder, package:NAME, hub:ORGANISATION/NAME, http(s)://server, late-interaction, extractive
         raises  BadArgument, ModelNotLoaded, UnknownEngine
         """
-        given = dict(options or {})
+        given = {} if options is None else options
         await self._rows(call("lore.add_model", alias=alias, task=task, source=source, options=given, replace=replace))
 
     async def drop_model(self, alias: str, *, if_exists: bool = False) -> bool:
@@ -106,7 +106,7 @@ class Models(Session):
         source  /folder, package:NAME, hub:ORGANISATION/NAME, http(s)://server, late-interaction, extractive
         raises  BadArgument, ModelNotLoaded, UnknownEngine
         """
-        given = dict(options or {})
+        given = {} if options is None else options
         self._rows(call("lore.add_model", alias=alias, task=task, source=source, options=given, replace=replace))
 
     def drop_model(self, alias: str, *, if_exists: bool = False) -> bool:

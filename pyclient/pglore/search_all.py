@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .call import build, call
+from .search import SearchOptions, arguments
 from .session import AsyncSession, Session
 
 
@@ -33,7 +34,7 @@ class AsyncSearchAll(AsyncSession):
     async def search_all(
         self,
         collections: Sequence[str],
-        query: str,
+        query: str | None,
         *,
         k: int = 10,
         mode: str = "hybrid",
@@ -41,6 +42,10 @@ class AsyncSearchAll(AsyncSession):
         rerank: str | None = None,
         candidates: int | None = None,
         per_document: int | None = 1,
+        vector: Sequence[float] | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        neighbours: int = 0,
         weights: Mapping[str, float] | None = None,
         expand: str | None = None,
         generator: str | None = None,
@@ -48,12 +53,14 @@ class AsyncSearchAll(AsyncSession):
     ) -> list[HitOfAll]:
         """The k best chunks of several collections of one model, best first; arguments as of `Collection.search`.
 
-        raises  UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, UnknownModel, HostBusy
+        raises  UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, UnknownModel, UnknownEngine,
+                HostBusy
         """
-        options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document, "weights": weights}
-        options |= {"expand": expand, "generator": generator, "match": match}
-        statement = call("lore.search_all", collections=collections, query=query, **options)
+        options: SearchOptions = {"k": k, "mode": mode, "filter": filter, "rerank": rerank, "candidates": candidates}
+        options |= {"per_document": per_document, "vector": vector, "fusion": fusion, "diversity": diversity}
+        options |= {"neighbours": neighbours, "weights": weights, "expand": expand}
+        options |= {"generator": generator, "match": match}
+        statement = call("lore.search_all", collections=collections, query=query, **arguments(options))
         return [build(HitOfAll, row) for row in await self._rows(statement)]
 
 
@@ -64,7 +71,7 @@ class SearchAll(Session):
     def search_all(
         self,
         collections: Sequence[str],
-        query: str,
+        query: str | None,
         *,
         k: int = 10,
         mode: str = "hybrid",
@@ -72,6 +79,10 @@ class SearchAll(Session):
         rerank: str | None = None,
         candidates: int | None = None,
         per_document: int | None = 1,
+        vector: Sequence[float] | None = None,
+        fusion: str = "score",
+        diversity: float | None = None,
+        neighbours: int = 0,
         weights: Mapping[str, float] | None = None,
         expand: str | None = None,
         generator: str | None = None,
@@ -79,10 +90,12 @@ class SearchAll(Session):
     ) -> list[HitOfAll]:
         """The k best chunks of several collections of one model, best first; arguments as of `Collection.search`.
 
-        raises  UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, UnknownModel, HostBusy
+        raises  UnknownCollection, DimensionMismatch, EmptyInput, BadFilter, BadArgument, UnknownModel, UnknownEngine,
+                HostBusy
         """
-        options: dict[str, Any] = {"k": k, "mode": mode, "filter": filter, "rerank": rerank}
-        options |= {"candidates": candidates, "per_document": per_document, "weights": weights}
-        options |= {"expand": expand, "generator": generator, "match": match}
-        statement = call("lore.search_all", collections=collections, query=query, **options)
+        options: SearchOptions = {"k": k, "mode": mode, "filter": filter, "rerank": rerank, "candidates": candidates}
+        options |= {"per_document": per_document, "vector": vector, "fusion": fusion, "diversity": diversity}
+        options |= {"neighbours": neighbours, "weights": weights, "expand": expand}
+        options |= {"generator": generator, "match": match}
+        statement = call("lore.search_all", collections=collections, query=query, **arguments(options))
         return [build(HitOfAll, row) for row in self._rows(statement)]

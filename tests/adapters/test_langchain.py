@@ -303,6 +303,8 @@ async def test_the_retriever_searches_several_collections():
     retriever = PgloreRetriever(collection=["pages", "more"], k=2)
     for found in (retriever.invoke("a backup"), await retriever.ainvoke("a backup")):
         assert {document.metadata["pglore"]["collection"] for document in found} == {"pages", "more"}
+    options = {"fusion": "rrf", "diversity": 0.3, "neighbours": 1, "candidates": 20, "per_document": 2}
+    assert len(PgloreRetriever(collection=["pages", "more"], k=2, **options).invoke("a backup")) == 2
 
 
 def test_the_store_finds_by_vector_with_scores_and_unlike_each_other():

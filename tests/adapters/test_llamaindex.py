@@ -156,6 +156,10 @@ async def test_several_collections_are_searched_as_one():
     for found in (retriever.retrieve("a backup"), await retriever.aretrieve("a backup")):
         assert {one.metadata["pglore"]["collection"] for one in found} == {"pages", "others"}
         assert len({one.node_id for one in found}) == 2
+    with pglore.connect() as lore:
+        vector = lore.embed("a backup", input_type="query")
+    varied = PgloreRetriever(["pages", "others"], k=2, fusion="rrf", diversity=0.3, neighbours=1)
+    assert len(varied.retrieve(QueryBundle("a backup", embedding=vector))) == 2
 
 
 def test_a_query_engine_answers_from_a_collection(llm):

@@ -185,10 +185,36 @@ def test_wrong_options_are_usage_errors(pglore, beir):
         assert pglore("eval", beir, "--variant", variant).exit_code == 2
     assert pglore("eval", beir, "--variant", "a=", "--variant", "a=").exit_code == 2
     assert "is no measure" in pglore("eval", beir, "--measure", "Nonsense@3").stderr
-    result = pglore("eval", beir, "--variant", 'a={"k": 3}')
-    assert result.exit_code == 1 and "(LO103)" in result.stderr and "A variant may set" in result.stderr
+
+
+def test_what_cannot_be_evaluated_fails_before_the_load(pglore, beir, db):
+    wrong = {
+        '{"k": 3}': "LO103",
+        '{"rerank": "absent"}': "LO201",
+        '{"mode": 5}': "LO103",
+        '{"expand": "queries"}': "LO206",
+    }
+    for kept in (False, True):
+        for variant, code in wrong.items():
+            result = pglore("eval", beir, "--variant", f"a={variant}")
+            assert result.exit_code == 1 and f"({code})" in result.stderr and "stays" not in result.stderr
+        good = (beir / "queries.jsonl").read_text()
+        (beir / "queries.jsonl").write_text(good.replace(QUERIES["q2"], " "))
+        result = pglore("eval", beir)
+        (beir / "queries.jsonl").write_text(good)
+        assert result.exit_code == 1 and '"q2" is empty' in result.stderr
+        assert db.execute("SELECT name, documents FROM lore.collections").fetchall() == [("eval_tiny_set", 0)] * kept
+        db.execute("SELECT lore.create_collection('eval_tiny_set', if_not_exists => true)")
+    assert db.execute("SELECT count(*) FROM lore.evaluations").fetchone() == (0,)
+
+
+def test_where_the_evaluation_fails_behind_the_load_the_collection_stays(pglore, beir):
+    texts = {"q1": "reclaim storage", "q2": "a_" * 15000}  # too many words for the model, which only its search finds
+    (beir / "queries.jsonl").write_text(jsonl({"_id": key, "text": text} for key, text in texts.items()))
+    result = pglore("eval", beir)
+    assert result.exit_code == 1 and "(LO102)" in result.stderr
     assert 'Collection "eval_tiny_set" stays' in result.stderr
-    result = pglore("eval", beir, "--variant", 'a={"k": 3}')  # now it was there before
+    result = pglore("eval", beir)  # now it was there before
     assert result.exit_code == 1 and "stays" not in result.stderr
 
 

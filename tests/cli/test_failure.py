@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from pglore_cli.failure import describe
 from pglore_cli.main import COMMANDS
 
 ERRCODES = Path(__file__).resolve().parents[2] / "sql" / "errcodes.txt"
@@ -36,6 +38,13 @@ def test_a_listed_error_is_printed_with_its_hint_and_gives_its_exit_code(pglore,
     result = pglore("doctor")
     assert result.exit_code == (75 if again == "yes" else 1)
     assert (result.stdout, result.stderr) == ("", f"Error: it [red]broke[/red] ({code})\nHint:  mend it\n")
+
+
+def test_an_error_of_the_driver_is_told_as_the_clients_of_its_code(db):
+    for code, _, again, *_ in [*LISTED, ["LO399", "", "yes"], ["LO299", "", "no"]]:  # two that are not known yet
+        with pytest.raises(psycopg.Error) as caught:
+            db.execute("SELECT lore._raise(%s, 'it broke', 'mend it')", [code])
+        assert describe(caught.value) == ("it broke", "mend it", code, 75 if again == "yes" else 1)
 
 
 def test_with_json_an_error_is_json_on_standard_error(pglore, db):

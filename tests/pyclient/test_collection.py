@@ -123,6 +123,12 @@ def test_several_collections_are_searched_at_once(lore, pages):
     lore.create_collection("notes").add("cats", "Cats purr when they are content.")
     hits = lore.search_all(["pages", "notes"], "purring cats", k=2)
     assert isinstance(hits[0], pglore.HitOfAll) and hits[0].collection == "notes" and len(hits) == 2
+    vector = lore.embed("purring cats")
+    for query, options in (
+        ("purring cats", {"fusion": "rrf", "diversity": 0.5, "neighbours": 1}),
+        (None, {"vector": vector}),
+    ):
+        assert lore.search_all(["pages", "notes"], query, **options)[0].key == "cats"
 
 
 def test_a_bad_filter_raises_bad_filter_with_a_hint(pages):

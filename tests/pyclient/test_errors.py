@@ -1,5 +1,6 @@
 """Every error of sql/errcodes.txt has an exception of its name, reached through the server."""
 
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -7,7 +8,7 @@ import pytest
 
 import pglore
 from pglore import errors
-from pglore.call import MANY, TEXTS
+from pglore.call import FLAGS, JSON, LONG, MANY, NUMBERS, TEXTS, WHOLE
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = [
@@ -116,17 +117,62 @@ def test_what_is_no_text_is_told_by_the_arguments_name(lore):
         assert caught.value.hint
 
 
-def test_the_arguments_that_are_texts_are_those_of_the_server(lore):
-    statement = b"""SELECT a.name, bool_and(a.type = 25) AS one, bool_and(a.type = 1009) AS many
+def test_the_types_of_arguments_are_those_of_the_server(lore):
+    statement = b"""SELECT a.name, array_agg(DISTINCT a.type::regtype::text) AS types
         FROM pg_proc AS p, unnest(p.proargnames[1:p.pronargs], p.proargtypes::oid[]) AS a(name, type)
         WHERE p.pronamespace = 'lore'::regnamespace AND p.proname !~ '^_' GROUP BY a.name"""
-    rows = lore._rows((statement, []))
-    assert {row["name"] for row in rows if row["one"]} == TEXTS
-    assert {row["name"] for row in rows if row["many"]} >= MANY
+    types = {row["name"]: row["types"] for row in lore._rows((statement, []))}
+
+    def named(kind):
+        return {name for name, found in types.items() if found == [kind]}
+
+    assert named("text") == TEXTS
+    assert {name for name, found in types.items() if "text[]" in found} >= MANY
+    assert named("jsonb") == JSON
+    assert named("integer") == WHOLE
+    assert named("bigint") == LONG - {"evaluation"}  # a column
+    assert named("double precision") == NUMBERS
+    assert named("boolean") == FLAGS
 
 
-def test_a_value_of_a_wrong_type_is_not_told_as_a_missing_extension_alone(lore, pages):
-    for options in ({"k": 1.5}, {"filter": [1]}, {"weights": [1]}):
-        with pytest.raises(pglore.ExtensionMissing) as caught:
-            lore.collection("pages").search("x", **options)
-        assert "of its type" in caught.value.hint
+WRONG = {
+    "filter": ([], "x", False, 0, [1], ["a"]),
+    "weights": ([], "x", False, 0, [1]),
+    "k": ("5", 1.5, True, [], {}, 2**31, float("nan"), object()),
+    "per_document": ("", 2**40, [1]),
+    "diversity": ("0.5", False, [], {}),
+    "vector": ([], "abc", 5, [float("nan")], ["x"], [[1]]),
+    "mode": (5, [], b"hybrid"),
+}
+
+
+def test_a_value_of_a_wrong_type_is_the_callers_error(lore, pages):
+    for search in (pages.search, pages.search_sql, pages.explain_search, partial(lore.search_all, ["pages"])):
+        for name, values in WRONG.items():
+            for value in values:
+                with pytest.raises(pglore.CallerError) as caught:
+                    search("x", **{name: value})
+                assert caught.value.hint and name in str(caught.value), (name, value)
+    with pytest.raises(pglore.BadFilter):
+        pages.search("x", filter=[])
+    judged = {"q": "a"}, {"q": {"a": 1}}
+    for call in (
+        lambda: lore.evaluations(5),
+        lambda: lore.evaluation_queries("x"),
+        lambda: lore.golden(5),
+        lambda: pages.evaluate(["a"], judged[1]),
+        lambda: pages.evaluate(judged[0], []),
+        lambda: pages.evaluate(*judged, variants=[]),
+        lambda: pages.evaluate(*judged, keep="x"),
+        lambda: pages.add("key", "text", []),
+        lambda: pages.add_many(["a text"]),
+        lambda: pages.add_many([("key", "text"), ("key",)]),
+        lambda: pages.add_many([("key", b"text")]),
+        lambda: pages.add_many([("key", "text", 5)]),
+        lambda: pages.add_many([{"key": "a", "text": "b"}]),
+        lambda: pages.index_sql("hnsw", []),
+    ):
+        with pytest.raises(pglore.BadArgument) as caught:
+            call()
+        assert caught.value.hint
+    assert pages.search("backup", k=2, filter={}, weights={}, diversity=0)

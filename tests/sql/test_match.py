@@ -260,3 +260,35 @@ def test_paths_addresses_numbers_and_short_stems_are_found_by_their_beginnings(d
                     assert found(db, typed, "prefix") == ["a"], (maintained, typed)
         db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         db.execute("SELECT FROM lore.maintain('manual')")
+
+
+def test_a_capital_that_is_written_with_a_mark_of_its_own_begins_a_word_too(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s, language => 'turkish')", [keyword])
+    texts = ["İstanbul büyük bir şehirdir. İKİ DİL. HAUPTSTRAẞE.", "Ankara başkenttir."]
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [texts])
+    for maintained in (False, True):
+        for typed in ("İst", "ist", "İSTANB", "istanb", "iki di", "İKİ Dİ", "hauptstraß"):
+            assert found(db, typed, "prefix") == ["a"], (maintained, typed)
+        db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        db.execute("SELECT FROM lore.maintain('manual')")
+
+
+def test_a_tag_in_a_query_is_not_looked_for_since_none_in_a_text_is(db, keyword):
+    db.execute("SELECT lore.create_collection('manual', keyword => %s)", [keyword])
+    texts = ["A vector<int> is long. <p>Use <b>bold words</b> with care.</p>", "If a < b then the limit is high."]
+    db.execute("SELECT lore.add_many('manual', '{a,b}', %s)", [texts])
+    for query in ("vector<int>", "vector<int> is long", "<b>bold words</b> with care", "Use <b>bold", "bold words</b>"):
+        for match in ("all", "phrase", "prefix"):
+            assert found(db, query, match) == ["a"], (query, match)
+    assert found(db, "if a < b then the limit", "phrase") == ["b"]
+    assert found(db, "<limit>", "all") == ["b"]  # a tag alone is looked for as words
+
+
+@pytest.mark.parametrize("match", ["any", "all", "phrase", "prefix", "fuzzy"])
+def test_the_time_of_a_query_does_not_grow_by_the_square_of_a_run_without_spaces(db, manual, match, fails):
+    db.execute("SET statement_timeout = '10s'")  # far more than linear work takes; PostgreSQL's parser alone took 20 s
+    query = "1a@" * 10_660
+    if match in ("any", "fuzzy"):
+        assert found(db, query, match) == [] and found(db, "storage_of_" * 2900, match) == ["vacuum"]
+    else:
+        assert fails("SELECT * FROM lore.keyword_scores('manual', %s, match => %s)", [query, match]) == "LO102"

@@ -1,5 +1,7 @@
 """Search's further arguments: reciprocal ranks, diversity, neighbours; alone and printed."""
 
+import json
+
 import pytest
 
 from .test_search import keys, search
@@ -91,3 +93,14 @@ def test_a_vector_without_a_direction_is_refused_where_cosines_are_compared(db, 
     assert fails(f"SELECT lore.search('manual', NULL, vector => {zeros})") == "LO103"
     db.execute("SELECT lore.create_collection('far', metric => 'l2'), lore.add('far', 'a', 'Cats purr.')")
     assert db.execute(f"SELECT key FROM lore.search('far', NULL, vector => {zeros})").fetchall() == [("a",)]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
+def test_a_reranker_that_is_not_there_is_told_though_there_is_nothing_to_rerank(db, manual, fails, mode):
+    db.execute("SELECT lore.create_collection('bare')")
+    for collection, options in (("manual", {}), ("manual", {"absent": 1}), ("bare", {})):
+        search = "SELECT lore.search(%s, 'storage', mode => %s, rerank => %s, filter => %s)"
+        given = json.dumps(options) if options else None
+        assert fails(search, [collection, mode, "absent", given]) == "LO201"
+        found = db.execute(search, [collection, mode, "default", given]).fetchall()
+        assert bool(found) == (collection == "manual" and not options)
