@@ -1,5 +1,20 @@
 -- 437_filterable.sql: indexes for filters on named fields of the metadata. Needs 400_catalog, 435_filter_path.
 
+CREATE FUNCTION lore._range_key(
+    field    text,
+    metadata text                           -- SQL expression
+) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- A row of a B-tree has 2,704 bytes at most: of texts and objects, which no range of numbers holds, nothing is kept, and of arrays
+    -- and of numbers that are too long only that they are there.
+    SELECT format('CASE WHEN jsonb_typeof(%1$s -> %2$L) = ''number'' AND length(%1$s ->> %2$L) <= 1000 THEN %1$s -> %2$L WHEN jsonb_typeof(%1$s -> %2$L) IN (''number'', ''array'') THEN ''[0]''::jsonb END',
+        metadata, field)
+$$;
+
+COMMENT ON FUNCTION lore._range_key(text, text) IS 'SQL expression of what the index for ranges of numbers on a field holds of a document''s metadata.';
+
 CREATE FUNCTION lore._set_filterable(
     collection lore._collection,
     fields     text[]
@@ -32,7 +47,7 @@ BEGIN
     END LOOP;
     -- Ranges of numbers, on fields at the top. Texts are ordered otherwise by an index than by a filter.
     FOR field, place IN SELECT f.field, f.place FROM unnest(fields) WITH ORDINALITY AS f(field, place) WHERE f.field !~ '\.' LOOP
-        EXECUTE format('CREATE INDEX filter_%s_%s ON %s ((metadata -> %L))', c.id, place + 1, c.documents, field);
+        EXECUTE format('CREATE INDEX filter_%s_%s ON %s ((%s))', c.id, place + 1, c.documents, lore._range_key(field, 'metadata'));
     END LOOP;
     UPDATE lore_data.collections AS n SET filterable = fields WHERE n.id = c.id;
 END
@@ -47,10 +62,10 @@ CREATE FUNCTION lore._narrowed(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- What a range of numbers implies. jsonb orders text, numbers, true, arrays that hold something, objects: an array may hold a
-    -- number that is in the range, so all that come after true are let through. Only numbers enter the SQL, and quoted.
-    SELECT string_agg(format('(%s OR (d.metadata -> %L) > ''true'')', f.bounds, f.key), ' AND ' ORDER BY f.key)
-    FROM (SELECT e.key, string_agg(format('(d.metadata -> %L) %s %L::jsonb', e.key, o.operator, e.value ->> o.name), ' AND ' ORDER BY o.name) AS bounds
+    -- What a range of numbers implies. jsonb orders numbers, true, arrays that hold something: an array may hold a number that is in the
+    -- range, so all that come after true are let through. Only numbers enter the SQL, and quoted.
+    SELECT string_agg(format('(%s OR (%s) > ''true'')', f.bounds, lore._range_key(f.key, 'd.metadata')), ' AND ' ORDER BY f.key)
+    FROM (SELECT e.key, string_agg(format('(%s) %s %L::jsonb', lore._range_key(e.key, 'd.metadata'), o.operator, e.value ->> o.name), ' AND ' ORDER BY o.name) AS bounds
           FROM jsonb_each(filter) AS e,
                (VALUES ('$gt', '>'), ('$gte', '>='), ('$lt', '<'), ('$lte', '<=')) AS o(name, operator)
           WHERE e.key = ANY (filterable) AND e.key !~ '\.' AND jsonb_typeof(e.value) = 'object' AND jsonb_typeof(e.value -> o.name) = 'number'
@@ -59,7 +74,7 @@ $$;
 
 COMMENT ON FUNCTION lore._narrowed(text[], jsonb) IS 'SQL condition on a document d that a filter implies and that an index of a filterable field serves; NULL for none.';
 
-REVOKE ALL ON FUNCTION lore._narrowed(text[], jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._narrowed(text[], jsonb) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._range_key(text, text), lore._narrowed(text[], jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._range_key(text, text), lore._narrowed(text[], jsonb) TO lore_reader;
 REVOKE ALL ON FUNCTION lore._set_filterable(lore._collection, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._set_filterable(lore._collection, text[]) TO lore_admin;

@@ -97,7 +97,7 @@ BEGIN
     sampled := (SELECT count(*) FROM unnest(probes) AS p WHERE cardinality(p.near) > 0);
     SELECT m.recall, m.ms INTO recall, ms FROM lore._measured(c, probes, $2, passing, path, true) AS m;
     IF $5 IS NULL AND path IS NULL AND c.searched <> 'exact' AND recall IS NOT NULL THEN  -- what new queries miss beyond, by lore.tune
-        recall := greatest(0, recall - coalesce((c.tuning -> 'bands' -> 0 ->> 'unseen')::float8, 0));
+        recall := least(1, greatest(0, recall - coalesce((c.tuning -> 'bands' -> 0 ->> 'unseen')::float8, 0)));
     END IF;
     RETURN NEXT;
 END

@@ -68,6 +68,30 @@ def test_what_is_no_field_is_refused(db, fails):
         assert db.execute("SELECT key FROM lore.search('c', 'text', filter => %s)", [filter]).fetchall() == [("k",)]
 
 
+def test_a_field_may_hold_what_no_index_row_does(db):
+    db.execute("SELECT lore.create_collection('c', keyword => 'tsvector', filterable => '{year,name}')")
+    long, digits = db.execute(
+        "SELECT string_agg(md5(i::text), ''), string_agg((i * 7919 % 9973)::text, '') "
+        "FROM generate_series(1, 2000) AS i"
+    ).fetchone()
+    years = [f'"{long}"', f'["{long}", 5]', f'{{"{long}": 5}}', digits, f"-{digits}", "5", f"5.{digits}"]
+    for place, year in enumerate(years):
+        metadata = f'{{"year": {year}, "name": "{long}"}}'
+        db.execute("SELECT lore.add('c', %s, 'A pump.', %s)", [str(place), metadata])
+    for _ in range(2):
+        for filter, expected in [
+            ('{"year": {"$gte": 5}}', ["1", "3", "5", "6"]),
+            ('{"year": {"$lt": 0}}', ["4"]),
+            ('{"year": {"$gt": 5, "$lt": 6}}', ["6"]),
+            (f'{{"year": "{long}"}}', ["0", "1"]),
+        ]:
+            rows = db.execute("SELECT key FROM lore.search('c', 'pump', mode => 'vector', filter => %s)", [filter])
+            assert sorted(key for (key,) in rows.fetchall()) == expected, filter[:40]
+        db.execute("SET enable_seqscan = off")
+    db.execute("SELECT lore.alter_collection('c', filterable => '{}')")
+    assert len(db.execute("SELECT * FROM lore.alter_collection('c', filterable => '{name,year}')").fetchall()) == 1
+
+
 def test_a_field_that_is_named_twice_counts_once(db):
     db.execute("SELECT lore.create_collection('c', filterable => '{year,part,year}')")
     indexes = "SELECT indexdef FROM pg_indexes WHERE tablename = 'c_documents' AND indexname LIKE 'filter%%'"

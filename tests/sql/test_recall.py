@@ -116,6 +116,8 @@ def test_tuning_foresees_what_new_queries_find_by_a_graph_that_does_not_know_the
     (chunks,) = recall(db, sample=300)[:1]
     db.execute("UPDATE lore_data.vector_indexes SET tuning = tuning #- '{bands,0,unseen}'")
     assert recall(db, sample=300)[0] == pytest.approx(chunks + tuning["bands"][0]["unseen"])
+    db.execute("UPDATE lore_data.vector_indexes SET tuning = jsonb_set(tuning, '{bands,0,unseen}', '-0.9')")
+    assert recall(db, sample=300)[0] == 1  # where these happen to find more
 
 
 @pytest.mark.parametrize("graph", ["hnsw", "hnsw_bit"])
