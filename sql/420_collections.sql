@@ -1,4 +1,4 @@
--- 420_collections.sql: collections made. Needs 405_defaults, 410_keyword_index, 411_keyword_engines, 415_collection_settings.
+-- 420_collections.sql: collections made. Needs 405_defaults, 410_keyword_index, 411_keyword_engines, 415_collection_settings, 474_index_sql.
 
 CREATE FUNCTION lore.create_collection(
     collection     text,
@@ -44,6 +44,7 @@ BEGIN
     PERFORM lore._require_chunking(c.model, $4, c.chunk_size, $6);
     PERFORM lore.embed('one word', c.model);  -- loads the model: its fingerprint is known for certain then
     SELECT m.fingerprint, m.dimensions INTO c.fingerprint, c.dimensions FROM lore.models AS m WHERE m.alias = c.model;
+    PERFORM lore._require_wanted(c, $9);
 
     INSERT INTO lore_data.collections (name, model, fingerprint, dimensions, language, chunk_strategy, chunk_size, chunk_overlap, keyword, index_kind, metric)
     VALUES (c.name, c.model, c.fingerprint, c.dimensions, words, $4, c.chunk_size, $6, kind, $9, $10)
@@ -61,7 +62,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.create_collection(text, text, text, text, integer, integer, boolean, text, text, text, text[]) IS
-    'Makes a collection; false if it was there and if_not_exists is true. Its documents and chunks lie in the schema lore_data. Raises LO103 bad name or setting, LO201 unknown model, LO202 no catalog, LO206 missing keyword engine.';
+    'Makes a collection; false if it was there and if_not_exists is true. Its documents and chunks lie in the schema lore_data. Raises LO103 bad name or setting, LO201 unknown model, LO202 no catalog, LO206 missing keyword engine or extension of the index kind.';
 
 CREATE FUNCTION lore._make_tables(
     collection lore._collection

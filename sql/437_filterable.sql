@@ -1,5 +1,22 @@
 -- 437_filterable.sql: indexes for filters on named fields of the metadata. Needs 400_catalog, 435_filter_path.
 
+CREATE FUNCTION lore._range_key(
+    field    text,
+    metadata text                           -- SQL expression
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A row of a B-tree has 2,704 bytes at most: of texts and objects, which no range of numbers holds, nothing is kept, and of arrays
+    -- and of numbers that are too long only that they are there.
+    RETURN format('CASE WHEN jsonb_typeof(%1$s -> %2$L) = ''number'' AND length(%1$s ->> %2$L) <= 1000 THEN %1$s -> %2$L WHEN jsonb_typeof(%1$s -> %2$L) IN (''number'', ''array'') THEN ''[0]''::jsonb END',
+        metadata, field);
+END
+$$;
+
+COMMENT ON FUNCTION lore._range_key(text, text) IS 'SQL expression of what the index for ranges of numbers on a field holds of a document''s metadata.';
+
 CREATE FUNCTION lore._set_filterable(
     collection lore._collection,
     fields     text[]
@@ -32,7 +49,7 @@ BEGIN
     END LOOP;
     -- Ranges of numbers, on fields at the top. Texts are ordered otherwise by an index than by a filter.
     FOR field, place IN SELECT f.field, f.place FROM unnest(fields) WITH ORDINALITY AS f(field, place) WHERE f.field !~ '\.' LOOP
-        EXECUTE format('CREATE INDEX filter_%s_%s ON %s ((metadata -> %L))', c.id, place + 1, c.documents, field);
+        EXECUTE format('CREATE INDEX filter_%s_%s ON %s ((%s))', c.id, place + 1, c.documents, lore._range_key(field, 'metadata'));
     END LOOP;
     UPDATE lore_data.collections AS n SET filterable = fields WHERE n.id = c.id;
 END
@@ -48,21 +65,21 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- What a range of numbers implies. jsonb orders text, numbers, true, arrays that hold something, objects: an array may hold a
-    -- number that is in the range, so all that come after true are let through. The filter stays a parameter: other numbers, same plan.
+    -- What a range of numbers implies. jsonb orders numbers, true, arrays that hold something: an array may hold a number that is in the
+    -- range, so all that come after true are let through. The filter stays a parameter: other numbers, same plan.
     RETURN (
-        SELECT string_agg(format('(%s OR (d.metadata -> %s) > ''true'')', f.bounds, f.name), ' AND ' ORDER BY f.name)
-        FROM (SELECT n.name, string_agg(format('(d.metadata -> %s) %s (%%1$s -> %1$s -> %3$L)', n.name, o.operator, o.name), ' AND ' ORDER BY o.name) AS bounds
-              FROM jsonb_each(filter) AS e, replace(quote_literal(e.key), '%', '%%') AS n(name),
+        SELECT string_agg(format('(%s OR (%s) > ''true'')', f.bounds, f.key), ' AND ' ORDER BY f.key)
+        FROM (SELECT r.key, string_agg(format('(%s) %s (%%1$s -> %s -> %L)', r.key, o.operator, replace(quote_literal(e.key), '%', '%%'), o.name), ' AND ' ORDER BY o.name) AS bounds
+              FROM jsonb_each(filter) AS e, replace(lore._range_key(e.key, 'd.metadata'), '%', '%%') AS r(key),
                    (VALUES ('$gt', '>'), ('$gte', '>='), ('$lt', '<'), ('$lte', '<=')) AS o(name, operator)
               WHERE e.key = ANY (filterable) AND e.key !~ '\.' AND jsonb_typeof(e.value) = 'object' AND jsonb_typeof(e.value -> o.name) = 'number'
-              GROUP BY n.name) AS f);
+              GROUP BY r.key) AS f);
 END
 $$;
 
 COMMENT ON FUNCTION lore._narrowed(text[], jsonb) IS 'SQL condition on a document d, with %1$s for the filter, that the filter implies and an index of a filterable field serves; NULL for none.';
 
-REVOKE ALL ON FUNCTION lore._narrowed(text[], jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._narrowed(text[], jsonb) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._range_key(text, text), lore._narrowed(text[], jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._range_key(text, text), lore._narrowed(text[], jsonb) TO lore_reader;
 REVOKE ALL ON FUNCTION lore._set_filterable(lore._collection, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._set_filterable(lore._collection, text[]) TO lore_admin;

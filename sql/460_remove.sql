@@ -1,4 +1,4 @@
--- 460_remove.sql: documents out of a collection. Needs 400_catalog.
+-- 460_remove.sql: documents out of a collection. Needs 415_collection_settings.
 
 CREATE FUNCTION lore.remove(
     collection text,
@@ -8,7 +8,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c       lore._collection := lore._open(collection);
+    c       lore._collection := lore._open_to_write(collection);
     removed integer;
 BEGIN
     -- Locked in the order of the keys, as lore._write does, so that the two never deadlock.

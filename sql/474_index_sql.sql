@@ -3,7 +3,7 @@
 CREATE FUNCTION lore._require_kind(
     collection lore._collection,
     kind       text,
-    rows       bigint
+    rows       bigint                       -- NULL: however many
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -47,6 +47,23 @@ END
 $$;
 
 COMMENT ON FUNCTION lore._require_extension(text) IS 'Raises LO206 where the extension of a kind of index is not installed.';
+
+CREATE FUNCTION lore._require_wanted(
+    collection lore._collection,
+    index_kind text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF index_kind <> 'auto' THEN
+        PERFORM lore._require_kind(collection, index_kind, NULL), lore._require_extension(index_kind);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_wanted(lore._collection, text) IS
+    'Raises LO103 or LO206 for a kind of index that a collection could not have however many chunks it had.';
 
 CREATE FUNCTION lore._index_statements(
     collection   lore._collection,
@@ -119,7 +136,7 @@ $$;
 COMMENT ON FUNCTION lore.index_sql(text, text, jsonb) IS
     'The statements that build the vector index of a collection while others read and write: run them in order, each on its own, outside a transaction. `pglore index` does that and shows the progress. The first keeps others from building the same until the last, or the end of the session; it fails with LO305 where one builds already. Raises LO103 unknown kind or option, LO203 unknown collection, LO206 missing extension.';
 
-REVOKE ALL ON FUNCTION lore._require_kind(lore._collection, text, bigint), lore._require_extension(text),
+REVOKE ALL ON FUNCTION lore._require_kind(lore._collection, text, bigint), lore._require_extension(text), lore._require_wanted(lore._collection, text),
     lore._index_statements(lore._collection, text, jsonb, boolean), lore.index_sql(text, text, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._require_kind(lore._collection, text, bigint), lore._require_extension(text),
+GRANT EXECUTE ON FUNCTION lore._require_kind(lore._collection, text, bigint), lore._require_extension(text), lore._require_wanted(lore._collection, text),
     lore._index_statements(lore._collection, text, jsonb, boolean), lore.index_sql(text, text, jsonb) TO lore_reader;

@@ -1,6 +1,8 @@
 -- 478_maintain.sql: vector indexes kept fit: what is missing, broken, outgrown. Needs 476_build_index.
 
-CREATE FUNCTION lore._index_state() RETURNS TABLE (collection text, kind text, wanted text, target text, rows bigint, changed double precision, valid boolean, reason text)
+CREATE FUNCTION lore._index_state(
+    collection text DEFAULT NULL            -- NULL: all of them
+) RETURNS TABLE (collection_name text, kind text, wanted text, target text, rows bigint, changed double precision, valid boolean, reason text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -10,9 +12,9 @@ DECLARE
     v  record;
     k  lore._index_kind;
 BEGIN
-    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o WHERE lore._may_read(o) ORDER BY n.name LOOP
+    FOR c IN SELECT o.* FROM lore_data.collections AS n, LATERAL lore._open(n.name) AS o WHERE ($1 IS NULL OR n.name = $1) AND lore._may_read(o) ORDER BY n.name LOOP
         SELECT * INTO v FROM lore_data.vector_indexes AS i WHERE i.collection_id = c.id;
-        collection := c.name;
+        collection_name := c.name;
         kind := coalesce(v.kind, 'exact');
         wanted := c.index_kind;
         EXECUTE format('SELECT count(*), (count(*) FILTER (WHERE id > $1))::float8 / greatest(count(*), 1) FROM %s', c.chunks) INTO rows, changed USING coalesce(v.built_to, 0);
@@ -21,7 +23,7 @@ BEGIN
         k := lore._index_kind(target, c.metric);
         reason := CASE
             WHEN target = 'exact' OR k.trained AND rows < 1000 THEN NULL
-            WHEN kind = 'exact' THEN format('has %s chunks and no vector index', rows)
+            WHEN kind = 'exact' THEN CASE WHEN rows > 0 THEN format('has %s chunks and no vector index', rows) END
             WHEN NOT valid THEN 'has a vector index that is missing or was not built to its end'
             WHEN k.trained AND kind = target AND changed > 0.5 THEN format('has an index that was built before %s %% of its chunks came', round(100 * changed))
             WHEN kind = 'diskann' AND target = kind AND NOT v.options ? 'labels' AND coalesce(v.options -> 'of', '[]') <> to_jsonb(c.filterable) THEN
@@ -32,7 +34,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION lore._index_state() IS 'Each collection''s vector index, and the reason why it should be built, if any.';
+COMMENT ON FUNCTION lore._index_state(text) IS 'A collection''s vector index, or each''s, and the reason why it should be built, if any.';
 
 CREATE FUNCTION lore.maintain(
     collection text DEFAULT NULL            -- NULL: all of them
@@ -45,14 +47,15 @@ DECLARE
     s record;
 BEGIN
     PERFORM lore._require_catalog();
+    PERFORM pg_advisory_xact_lock(hashtext('lore maintain'), hashtext(coalesce($1, '')));  -- before it reads what another may be about to build
     IF $1 IS NOT NULL THEN
         PERFORM lore._open($1);
     END IF;
-    FOR s IN SELECT i.* FROM lore._index_state() AS i WHERE i.reason IS NOT NULL AND ($1 IS NULL OR i.collection = $1) LOOP
-        name := s.collection;
+    FOR s IN SELECT i.* FROM lore._index_state($1) AS i WHERE i.reason IS NOT NULL LOOP
+        name := s.collection_name;
         reason := s.reason;
         BEGIN
-            PERFORM FROM lore.build_index(s.collection, s.wanted);
+            PERFORM FROM lore.build_index(s.collection_name, s.wanted);
             action := format('built an index of kind %s', s.target);
         EXCEPTION WHEN SQLSTATE 'LO103' OR SQLSTATE 'LO206' OR SQLSTATE 'LO305' THEN  -- what cannot be built, or not now, holds up no other collection
             IF $1 IS NOT NULL THEN
@@ -110,18 +113,18 @@ AS $$
     WITH state AS MATERIALIZED (SELECT * FROM lore._index_state())
     SELECT l.* FROM lore._label_findings() AS l
     UNION ALL
-    SELECT 'warning', format('collection "%s" was tuned to a recall of %s when it had %s chunks, and has %s now: a search may find less', s.collection, v.tuning ->> 'target', v.tuning ->> 'rows', s.rows),
-           format('SELECT * FROM lore.tune(%L, %s, %s)', s.collection, v.tuning ->> 'target', v.tuning ->> 'k')
-    FROM state AS s JOIN lore_data.collections AS c ON c.name = s.collection JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id
+    SELECT 'warning', format('collection "%s" was tuned to a recall of %s when it had %s chunks, and has %s now: a search may find less', s.collection_name, v.tuning ->> 'target', v.tuning ->> 'rows', s.rows),
+           format('SELECT * FROM lore.tune(%L, %s, %s)', s.collection_name, v.tuning ->> 'target', v.tuning ->> 'k')
+    FROM state AS s JOIN lore_data.collections AS c ON c.name = s.collection_name JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id
     WHERE s.valid AND s.rows > 2 * (v.tuning ->> 'rows')::bigint
     UNION ALL
-    SELECT 'warning', format('collection "%s" %s%s', s.collection, s.reason, CASE WHEN s.kind = 'exact' OR NOT s.valid THEN ': searches read every vector' ELSE '' END),
-           format('SELECT * FROM lore.maintain(%L), or pglore index %s, which lets others write meanwhile.', s.collection, s.collection)
+    SELECT 'warning', format('collection "%s" %s%s', s.collection_name, s.reason, CASE WHEN s.kind = 'exact' OR NOT s.valid THEN ': searches read every vector' ELSE '' END),
+           format('SELECT * FROM lore.maintain(%L), or pglore index %s, which lets others write meanwhile.', s.collection_name, s.collection_name)
     FROM state AS s WHERE s.reason IS NOT NULL
 $$;
 
 COMMENT ON FUNCTION lore._doctor_indexes() IS 'Findings about vector indexes.';
 
-REVOKE ALL ON FUNCTION lore._index_state(), lore.maintain(text), lore._label_findings(), lore._doctor_indexes() FROM PUBLIC;
+REVOKE ALL ON FUNCTION lore._index_state(text), lore.maintain(text), lore._label_findings(), lore._doctor_indexes() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore.maintain(text) TO lore_admin;
-GRANT EXECUTE ON FUNCTION lore._index_state(), lore._label_findings(), lore._doctor_indexes() TO lore_reader;
+GRANT EXECUTE ON FUNCTION lore._index_state(text), lore._label_findings(), lore._doctor_indexes() TO lore_reader;

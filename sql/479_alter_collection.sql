@@ -53,6 +53,9 @@ BEGIN
     c := old;
     words := CASE WHEN $3 IS NULL THEN c.language ELSE lore._language($3) END;
     PERFORM lore._require_keyword(coalesce($7, 'tsvector')), lore._require_settings(coalesce($8, 'auto'), coalesce($9, 'cosine'));
+    IF $8 <> c.index_kind THEN
+        PERFORM lore._require_wanted(c, $8);
+    END IF;
     IF (coalesce($4, c.chunk_strategy), coalesce($5, c.chunk_size), coalesce($6, c.chunk_overlap)) <> (c.chunk_strategy, c.chunk_size, c.chunk_overlap) THEN
         PERFORM lore._require_chunking(c.model, coalesce($4, c.chunk_strategy), coalesce($5, c.chunk_size), coalesce($6, c.chunk_overlap));
         kept := lore._chunk_count(c);
@@ -78,7 +81,7 @@ BEGIN
     UPDATE lore_data.collections AS n SET chunk_strategy = coalesce($4, n.chunk_strategy), chunk_size = coalesce($5, n.chunk_size),
         chunk_overlap = coalesce($6, n.chunk_overlap), index_kind = coalesce($8, old.index_kind), metric = coalesce($9, n.metric) WHERE n.id = c.id;
     IF num_nonnulls($8, $9, $10) > 0 THEN
-        reason := (SELECT s.reason FROM lore._index_state() AS s WHERE s.collection = c.name);
+        reason := (SELECT s.reason FROM lore._index_state(c.name) AS s);
         IF reason IS NOT NULL THEN
             RAISE NOTICE 'collection "%" %', c.name, reason USING HINT = format('SELECT * FROM lore.maintain(%L), or pglore index, which lets others write meanwhile.', c.name);
         END IF;
@@ -91,7 +94,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.alter_collection(text, text, text, text, integer, integer, text, text, text, text[]) IS
-    'Changes what a collection is, and keeps all that it holds; what is not named stays. One row a setting that has changed. Writers wait until the transaction ends; keyword and language build the keyword index anew, while searches wait too. Raises LO103 bad or taken name or bad setting, LO104 bad field, LO201 unknown model, LO203 unknown collection, LO206 missing keyword engine.';
+    'Changes what a collection is, and keeps all that it holds; what is not named stays. One row a setting that has changed. Writers wait until the transaction ends; keyword and language build the keyword index anew, while searches wait too. Raises LO103 bad or taken name or bad setting, LO104 bad field, LO201 unknown model, LO203 unknown collection, LO206 missing keyword engine or extension of the index kind, LO305 where another session builds an index and this transaction has read the collection.';
 
 REVOKE ALL ON FUNCTION lore._rename_collection(lore._collection, text),
     lore.alter_collection(text, text, text, text, integer, integer, text, text, text, text[]) FROM PUBLIC;

@@ -26,7 +26,7 @@ DECLARE
     found  text := CASE mode WHEN 'hybrid' THEN 'supported' ELSE 'fused' END;
     words  text := lore._worded_text(c);
     whole  boolean := c.searched <> 'exact';  -- an index reads the row of each chunk that it gives; an exact search is spared the texts
-    passes text := CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path END;
+    passes text := CASE WHEN filter IS NOT NULL THEN 'd.metadata @@ ' || path WHEN c.guarded THEN 'true' END;  -- the documents that can be seen
 BEGIN
     c.sought := format(c.sought, filter);
     c.narrowed := format(c.narrowed, filter);

@@ -53,6 +53,13 @@ def test_large_indexes_without_huge_pages_are_told(db):
     )
 
 
+def test_a_collection_without_a_chunk_lacks_no_index(db):
+    db.execute("SELECT lore.create_collection('a', index_kind => 'hnsw')")
+    assert not about(db, "no vector index")
+    db.execute("SELECT lore.add('a', 'k', 'text')")
+    assert about(db, "has 1 chunks and no vector index")[0][0] == "warning"
+
+
 def test_vectors_of_another_state_of_the_model_are_counted(db):
     db.execute("SELECT lore.create_collection('a'), lore.add('a', 'k', 'text')")
     assert not about(db, "another state")

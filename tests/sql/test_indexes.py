@@ -196,8 +196,8 @@ def test_numbers_that_are_no_vectors_have_no_index(db, fails, kind):
     assert db.execute("SELECT index_kind FROM lore.build_index('numbers', 'auto')").fetchone() == ("exact",)
 
 
-@pytest.mark.parametrize("call", ["build_index('points', 'hnsw')", "maintain('points')"])
-def test_who_builds_while_another_does_waits_for_it_and_builds_anew(db, connect, call):
+@pytest.mark.parametrize(("call", "rows"), [("build_index('points', 'hnsw')", 1), ("maintain('points')", 0)])
+def test_who_builds_while_another_does_waits_for_it_and_builds_what_is_left(db, connect, call, rows):
     db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     points(db, rows=1000)
     other, waits, outcome = connect(), connect(), []
@@ -217,7 +217,7 @@ def test_who_builds_while_another_does_waits_for_it_and_builds_anew(db, connect,
             pass
         assert thread.is_alive(), outcome
     thread.join(30)
-    assert outcome == [(1,)]
+    assert outcome == [(1,)] * rows
 
 
 def test_who_builds_while_another_builds_beside_others_is_refused_at_once(db, connect, fails):
@@ -278,6 +278,88 @@ def test_who_changes_a_collection_waits_for_a_build_and_for_a_tuning(db, connect
     assert outcome == [(1,)]
 
 
+@pytest.mark.parametrize(
+    "write", ["add('points', 'new', 'Water.')", "remove('points', 'k1')", "tune('points')", "build_index('points')"]
+)
+def test_who_has_read_a_collection_does_not_wait_for_who_waits_for_its_transaction(db, connect, fails, write):
+    points(db, rows=1000)
+    db.execute("SELECT lore.build_index('points', 'hnsw')")
+    other, builds, outcome = connect(), connect(), []
+    rebuild = "SELECT index_kind FROM lore.build_index('points', 'ivfflat')"
+    thread = threading.Thread(target=lambda: outcome.extend(builds.execute(rebuild).fetchall()))
+    vector = vector_of(db, "k1")
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction), other.transaction():
+        assert len(nearest(other, vector)) == 10
+        thread.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND NOT granted"  # to drop the one before
+        while thread.is_alive() and not db.execute(waiting).fetchone()[0]:
+            pass
+        assert fails(f"SELECT FROM lore.{write}", on=other) == "LO305"
+        other.execute("SELECT 1")
+    thread.join(60)
+    assert outcome == [("ivfflat",)]
+    assert other.execute(f"SELECT 1 FROM lore.{write}").fetchall()
+
+
+def test_two_that_maintain_what_has_an_index_already_wait_for_each_other(db, connect):
+    points(db, rows=1000)
+    db.execute("SELECT lore.build_index('points', 'hnsw')")
+    db.execute("UPDATE lore_data.collections SET index_kind = 'ivfflat'")
+    first, second, outcome = connect(), connect(), []
+    maintain = "SELECT action FROM lore.maintain() WHERE action LIKE '%index%'"
+    thread = threading.Thread(target=lambda: outcome.append(second.execute(maintain).fetchall()))
+    with first.transaction():
+        first.execute("SELECT pg_advisory_xact_lock(hashtext('lore maintain'), hashtext(''))")  # as it begins
+        thread.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while thread.is_alive() and not db.execute(waiting).fetchone()[0]:
+            pass
+        assert first.execute(maintain).fetchall() == [("built an index of kind ivfflat",)]
+    thread.join(60)
+    assert outcome == [[]]
+
+
+def test_one_that_another_session_builds_holds_up_no_other_where_all_are_maintained(db, connect, fails):
+    points(db, rows=1000)
+    db.execute("UPDATE lore_data.collections SET index_kind = 'hnsw'")
+    other = connect()
+    with other.transaction():
+        other.execute("SELECT lore.build_index('points', 'ivfflat')")
+        ((action,),) = db.execute("SELECT action FROM lore.maintain() WHERE name = 'points' AND reason ~ 'index'")
+        assert 'another session builds an index of collection "points"' in action
+        assert fails("SELECT FROM lore.maintain('points')") == "LO305"
+
+
+def test_a_collection_is_altered_and_maintained_while_another_ones_tables_are_locked(db, connect):
+    points(db, rows=10)
+    db.execute("SELECT lore.create_collection('other', keyword => 'tsvector')")
+    blocks = connect()
+    with blocks.transaction():
+        blocks.execute("LOCK TABLE lore_data.points_chunks IN ACCESS EXCLUSIVE MODE")
+        db.execute("SET lock_timeout = '20s'")
+        assert len(db.execute("SELECT * FROM lore.alter_collection('other', metric => 'ip')").fetchall()) == 1
+        assert db.execute("SELECT * FROM lore.maintain('other')").fetchall() == []
+
+
+def test_a_kind_that_could_never_be_built_is_refused_when_it_is_asked_for(db, fails):
+    create = "SELECT lore.create_collection('c', index_kind => %s)"
+    alter = "SELECT * FROM lore.alter_collection('points', index_kind => %s)"
+    points(db, rows=10)
+    assert fails(create, ["vchordrq"]) == fails(alter, ["vchordrq"]) == "LO206"
+    assert db.execute("SELECT name FROM lore.collections").fetchall() == [("points",)]
+    # As a dump leaves it that is restored where the extension is missing: what it is stays, and it can be altered.
+    db.execute("UPDATE lore_data.collections SET index_kind = 'vchordrq'")
+    assert db.execute(alter, ["vchordrq"]).fetchall() == []
+    assert db.execute("SELECT * FROM lore.alter_collection('points', chunk_size => 100)").fetchall()
+    assert db.execute(alter, ["ivfflat"]).fetchall() == [("index_kind", "vchordrq", "ivfflat")]  # of few rows, so far
+    db.execute("UPDATE lore_data.collections SET dimensions = 5000")
+    assert fails(alter, ["hnsw"]) == "LO103"
+    assert db.execute(alter, ["hnsw_bit"]).fetchall() == [("index_kind", "ivfflat", "hnsw_bit")]
+    db.execute("UPDATE lore_data.collections SET dimensions = 1")
+    assert fails(alter, ["hnsw"]) == "LO103"
+    assert db.execute(alter, ["exact"]).fetchall() == [("index_kind", "hnsw_bit", "exact")]
+
+
 def test_what_cannot_be_built_is_refused(db, fails):
     db.execute("SELECT lore.create_collection('empty')")
     refused = {
@@ -298,6 +380,38 @@ def test_what_cannot_be_built_is_refused(db, fails):
 def test_a_vector_of_another_size_is_refused(db, fails):
     points(db, rows=10)
     assert fails("SELECT * FROM lore.search('points', NULL, vector => '[1,2,3]')") == "LO205"
+
+
+@pytest.mark.parametrize("metric", ["cosine", "ip", "l2"])
+def test_a_vector_beyond_half_precision_is_refused_with_an_index_and_without(db, fails, metric):
+    points(db, rows=10, metric=metric)
+    for kind in ("exact", "hnsw"):
+        db.execute("SELECT lore.build_index('points', %s)", [kind])
+        for number in (7e4, -7e4, 1e38, 1e-5):
+            sought = None if metric == "l2" and number == 1e-5 else "LO103"
+            vector = json.dumps([number] * 384)
+            calls = ["search('points', NULL, vector => %s)", "recall('points', queries => ARRAY[%s]::vector[])"]
+            for call in calls + ["tune('points', queries => ARRAY[%s]::vector[])"] * (kind == "hnsw"):
+                if sought:
+                    assert fails(f"SELECT * FROM lore.{call}", [vector]) == sought, (kind, number, call)
+                else:
+                    assert db.execute(f"SELECT 1 FROM lore.{call}", [vector]).fetchall()
+        assert len(nearest(db, json.dumps([6e4] * 384))) == 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_sees_few_documents_finds_k_of_them(db, role, connect, kind):
+    extension(db, "vectorscale") if kind == "diskann" else None
+    points(db, rows=2000)
+    db.execute("SELECT lore.build_index('points', %s, %s)", [kind, '{"labels": []}' if kind == "diskann" else "{}"])
+    db.execute("ALTER TABLE lore_data.points_documents ENABLE ROW LEVEL SECURITY")
+    db.execute("CREATE POLICY few ON lore_data.points_documents USING ((metadata ->> 'part')::int = 3)")
+    reader, vector = connect(user=role("lore_reader")), vector_of(db, "k77")
+    seen = exact(db, vector, condition="(metadata ->> 'part')::int = 3")
+    assert nearest(reader, vector) == nearest(reader, vector, per_document=None) == seen
+    assert reader.execute("SELECT recall FROM lore.recall('points', sample => 10)").fetchone() == (1.0,)
+    db.execute("SELECT lore.alter_collection('points', index_kind => 'exact')")
+    assert nearest(reader, vector) == seen
 
 
 def test_statements_for_vectorchord_name_its_operators_and_settings(db):
@@ -351,6 +465,7 @@ def test_what_cannot_be_built_holds_up_no_other_collection(db, fails):
     points(db, rows=1000)
     db.execute("UPDATE lore_data.collections SET index_kind = 'hnsw'")
     db.execute("SELECT lore.create_collection('never', index_kind => 'hnsw', keyword => 'tsvector')")
+    db.execute("SELECT lore.add('never', 'k', 'text')")
     db.execute("UPDATE lore_data.collections SET dimensions = 5000 WHERE name = 'never'")
     assert [row[:2] for row in db.execute("SELECT * FROM lore.maintain() WHERE reason LIKE '%index'")] == [
         (

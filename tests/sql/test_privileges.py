@@ -86,6 +86,20 @@ def test_row_security_on_documents_hides_them_from_a_search(db, manual, role, co
     assert len(rows) == 5 and ("vacuum",) not in rows
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
+def test_row_security_that_hides_what_fits_best_leaves_k_rows(db, keyword, role, connect, mode):
+    db.execute("SELECT lore.create_collection('notes', keyword => %s)", [keyword])
+    db.execute(
+        "SELECT lore.add_many('notes', array_agg('n' || i), array_agg(CASE WHEN i <= 230 THEN 'Pumps.' "
+        "ELSE 'Of all the things in this cellar, pumps are the smallest.' END)) FROM generate_series(1, 240) AS i"
+    )
+    db.execute("ALTER TABLE lore_data.notes_documents ENABLE ROW LEVEL SECURITY")
+    db.execute("CREATE POLICY last ON lore_data.notes_documents FOR SELECT TO lore_reader USING (id > 230)")
+    reader = connect(user=role("lore_reader"))
+    found = reader.execute("SELECT count(*) FROM lore.search('notes', 'pumps', mode => %s)", [mode])
+    assert found.fetchone() == (10,)
+
+
 @pytest.mark.parametrize(
     "function", ["lore.search", "lore.ask", "lore.add_many", "lore.remove", "lore.create_collection"]
 )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .vectors import points
+from .vectors import nearest, points
 
 
 @pytest.fixture(params=["hnsw", "hnsw_bit", "ivfflat"])
@@ -116,6 +116,22 @@ def test_tuning_foresees_what_new_queries_find_by_a_graph_that_does_not_know_the
     (chunks,) = recall(db, sample=300)[:1]
     db.execute("UPDATE lore_data.vector_indexes SET tuning = tuning #- '{bands,0,unseen}'")
     assert recall(db, sample=300)[0] == pytest.approx(chunks + tuning["bands"][0]["unseen"])
+    db.execute("UPDATE lore_data.vector_indexes SET tuning = jsonb_set(tuning, '{bands,0,unseen}', '-0.9')")
+    assert recall(db, sample=300)[0] == 1  # where these happen to find more
+
+
+@pytest.mark.parametrize("graph", ["hnsw", "hnsw_bit"])
+def test_recall_is_that_of_the_exact_search_where_rows_that_are_gone_crowd_the_index(db, graph):
+    points(db, rows=3000)
+    db.execute("SELECT lore.build_index('points', %s)", [graph])
+    near = "ARRAY(SELECT embedding FROM lore_data.points_chunks WHERE id = 1)"
+    (own,) = db.execute(f"SELECT ({near})::text[]").fetchone()
+    db.execute("SET enable_seqscan = off")  # so that the index is used on few rows
+    db.execute("ALTER TABLE lore_data.points_chunks SET (autovacuum_enabled = off)")
+    gone = "DELETE FROM lore_data.points_documents WHERE id IN (SELECT document_id FROM lore_data.points_chunks"
+    db.execute(f"{gone} ORDER BY (embedding <=> %s::vector) + 0 LIMIT 2800)", own)
+    assert len(nearest(db, own[0])) == 10
+    assert recall(db, queries=own)[:2] == (1.0, graph)
 
 
 def test_probes_follow_the_lists_that_an_index_was_told_to_have(db):
