@@ -53,15 +53,15 @@ def _turned(content: str, turn: int) -> str:
 def fill(db: psycopg.Connection, texts: list[str], vectors: np.ndarray) -> None:
     """The collection, with the index that suits its size."""
     db.execute("SELECT lore.drop_collection(%s, if_exists => true)", [COLLECTION])
-    db.execute("SELECT lore.create_collection(%s)", [COLLECTION])
+    db.execute("SELECT lore.create_collection(%s, filterable => '{bucket}')", [COLLECTION])
     with db.transaction():
         db.execute("CREATE TEMP TABLE given (i bigint, content text, v vector) ON COMMIT DROP")
         with db.cursor().copy("COPY given FROM STDIN") as copy:
             for place, (content, vector) in enumerate(zip(texts, vectors, strict=True)):
                 copy.write_row((place, content, text(vector)))
         db.execute(
-            f"INSERT INTO lore_data.{COLLECTION}_documents (key, content, content_hash) "
-            "SELECT i::text, content, '' FROM given ORDER BY i"
+            f"INSERT INTO lore_data.{COLLECTION}_documents (key, content, metadata, content_hash) "
+            "SELECT i::text, content, jsonb_build_object('bucket', abs(hashint8(i) % 100)), '' FROM given ORDER BY i"
         )
         kind = db.execute("SELECT keyword FROM lore_data.collections WHERE name = %s", [COLLECTION]).fetchone()
         search = "g.content" if kind == ("bm25",) else "to_tsvector('english', g.content)"
@@ -94,6 +94,13 @@ def ours(db: psycopg.Connection) -> Iterator[tuple[str, Way]]:
     yield "lore.search, hybrid, one statement", lambda q: db.execute(SEARCH, [COLLECTION, q]).fetchall()
     vector = SEARCH.replace("%s)", "%s, mode => 'vector')")
     yield "lore.search, vector", lambda q: db.execute(vector, [COLLECTION, q]).fetchall()
+    filtered = SEARCH.replace("%s)", "%s, filter => %s)")
+    for share, test in {"1 %": 7, "10 %": {"$lt": 10}, "50 %": {"$lt": 50}}.items():
+        values = [json.dumps({"bucket": test})]
+        yield (
+            f"lore.search, hybrid, a filter that {share} pass",
+            lambda q, values=values: db.execute(filtered, [COLLECTION, q, *values]).fetchall(),
+        )
     ask = "SELECT answer, sources FROM lore.ask(%s, %s)"
     yield "lore.ask, one statement", lambda q: db.execute(ask, [COLLECTION, q]).fetchone()
 
@@ -177,7 +184,8 @@ def main() -> None:
     with common.connect() as db:
         questions = common.questions()[: chosen.questions]
         texts, vectors = chunks(db, chosen.chunks)
-        held = db.execute("SELECT documents FROM lore.collections WHERE name = %s", [COLLECTION]).fetchone()
+        ready = "SELECT documents FROM lore.collections WHERE name = %s AND filterable = '{bucket}'"
+        held = db.execute(ready, [COLLECTION]).fetchone()
         if chosen.fresh or not held or held[0] != len(texts):
             fill(db, texts, vectors)
         ways = dict(ours(db))

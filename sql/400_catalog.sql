@@ -37,7 +37,8 @@ CREATE TYPE lore._collection AS (
     narrowed       text,                    -- SQL condition on a document d that this search's filter implies and an index serves; %1$s is the filter
     scanned        integer,                 -- most rows that the index gives for this search's filter, before exact search is quicker
     sought         text,                    -- SQL condition on a chunk c by its labels, which this search's filter implies; %s is the filter
-    indexed        boolean                  -- an index of the metadata finds what passes this search's filter
+    indexed        boolean,                 -- an index of the metadata finds what passes this search's filter
+    share          double precision         -- of the documents, that pass this search's filter, by a sample; NULL where they are few
 );
 
 COMMENT ON TYPE lore._collection IS 'A collection: its row in the catalog and the names of its tables.';
@@ -107,7 +108,7 @@ BEGIN
            CASE WHEN i.indisvalid AND (v.kind <> 'hnsw_bit' OR (SELECT a.atttypmod FROM pg_attribute AS a WHERE a.attrelid = i.indexrelid AND a.attnum = 1) = 2 * c.dimensions)
                 THEN v.kind ELSE 'exact' END, v.built_rows, CASE WHEN v.kind IN ('ivfflat', 'vchordrq') THEN coalesce((v.options ->> 'lists')::integer, lore._lists(v.built_rows)) END, v.tuning,
            (SELECT d.relrowsecurity FROM pg_class AS d WHERE d.oid = to_regclass(format('lore_data.%I', c.name || '_documents'))),
-           CASE WHEN i.indisvalid AND i.indnatts = 2 THEN ARRAY(SELECT jsonb_array_elements_text(v.options -> 'labelled')) ELSE '{}' END, NULL, NULL, NULL, NULL, NULL
+           CASE WHEN i.indisvalid AND i.indnatts = 2 THEN ARRAY(SELECT jsonb_array_elements_text(v.options -> 'labelled')) ELSE '{}' END, NULL, NULL, NULL, NULL, NULL, NULL
     INTO opened
     FROM lore_data.collections AS c
     LEFT JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id

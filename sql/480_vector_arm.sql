@@ -22,9 +22,7 @@ DECLARE
     settings text;
     given    text := format(E'%s AS c%s\n    ORDER BY %s OPERATOR(%s.%s) (SELECT %s FROM query)', c.chunks, E'\n    WHERE ' || c.sought, lore._index_key(kind, 'c.embedding', c.vector_schema, c.dimensions),
         c.vector_schema, kind.operator, lore._index_key(kind, 'embedding', c.vector_schema, c.dimensions));
-    -- IS TRUE keeps a plan that does not know the filter from the index of the metadata, which it would read from end to end for a range.
-    allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents,
-        CASE WHEN c.narrowed IS NULL AND c.indexed THEN passing ELSE concat_ws(' AND ', c.narrowed, format('(%s) IS TRUE', passing)) END);
+    allowed  text := format(E'allowed AS MATERIALIZED (\n    SELECT d.id FROM %s AS d WHERE %s\n)', c.documents, lore._allowed(c, passing));
     -- OFFSET 0 keeps the distance from being computed twice for each chunk, to sort by and to give.
     exact    text := format(E'SELECT *\n    FROM (\n        SELECT c.id, %s AS distance%s\n        FROM %s AS c%%s\n        OFFSET 0\n    ) AS c\n    ORDER BY distance, id\n    LIMIT %s', distance, carried, c.chunks, wide);
     -- An array takes one pass of the index, also where all documents pass; a join would descend for each.

@@ -1,9 +1,10 @@
--- 500_keyword.sql: chunks by the words of a query, with BM25 (k1 1.2, b 0.75). Needs 410_keyword_index, 435_filter_path.
+-- 500_keyword.sql: chunks by the words of a query, with BM25 (k1 1.2, b 0.75). Needs 410_keyword_index, 485_search_plan.
 
 CREATE FUNCTION lore._bm25_scores(
     collection lore._collection,
     query      text,
     path       jsonpath,
+    among      bigint[],                    -- the documents that pass it; NULL: it is tried on each chunk
     k          integer
 ) RETURNS TABLE (chunk_id bigint, score double precision)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -13,25 +14,49 @@ SET enable_seqscan = off
 SET enable_sort = off
 AS $$
 DECLARE
-    c lore._collection := collection;
+    c      lore._collection := collection;
+    given  text := format('SELECT n.id, -%1$s.bm25_get_current_score() AS score, n.document_id FROM %2$s AS n ORDER BY n.search OPERATOR(%1$s.<@>) %1$s.to_bm25query($1, %3$L)',
+        c.keyword_schema, c.chunks, c.keyword_index);
+    share  double precision := CASE WHEN path IS NULL THEN 1.5 WHEN among IS NULL THEN c.share ELSE greatest(1, cardinality(among)) / lore._estimated_rows(c.documents)::float8 END;
+    tried  bigint := ceil(1.5 * k / share);  -- chunks that the index gives
+    most   bigint;
+    few    boolean := false;
+    ids    bigint[];
+    scores double precision[];
 BEGIN
     -- pg_textsearch's planner hook finds its functions by the search path alone. Until this function returns.
     PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.keyword_schema), true);
-    -- IS TRUE keeps the filter a lookup on the scan, which goes on until k chunks have passed it; as a join it would score them all.
-    RETURN QUERY EXECUTE format('SELECT n.id, -%1$s.bm25_get_current_score() FROM %2$s AS n%3$s
-        ORDER BY n.search OPERATOR(%1$s.<@>) %1$s.to_bm25query($1, %4$L) LIMIT %5$s', c.keyword_schema, c.chunks,
-        CASE WHEN path IS NOT NULL THEN format(' WHERE (n.document_id IN (SELECT d.id FROM %s AS d WHERE d.metadata @@ $2)) IS TRUE', c.documents) ELSE '' END,
-        c.keyword_index, k) USING query, path;
+    IF among IS NOT NULL THEN
+        EXECUTE format('SELECT count(*) <= 150 FROM (SELECT FROM %s AS n WHERE n.document_id = ANY ($1) LIMIT 151) AS m', c.chunks) INTO few USING among;
+    END IF;
+    IF few THEN
+        RETURN QUERY EXECUTE format('SELECT n.id, -(n.search OPERATOR(%1$s.<@>) %1$s.to_bm25query($1, %3$L)) AS score FROM %2$s AS n
+            WHERE n.document_id = ANY ($2) ORDER BY score DESC, n.id LIMIT $3', c.keyword_schema, c.chunks, c.keyword_index) USING query, among, k;
+        RETURN;
+    END IF;
+    -- With a limit of its own, in a subquery, the index gives each chunk once. Where a filter stands beside it, it begins anew for
+    -- twice as many again and again, and in a CTE the score is computed once more.
+    LOOP
+        EXECUTE format('SELECT (array_agg(t.id) FILTER (WHERE t.passes))[:%4$s], (array_agg(t.score) FILTER (WHERE t.passes))[:%4$s], count(*)
+            FROM (SELECT g.id, g.score, %3$s AS passes FROM (%1$s LIMIT %2$s) AS g OFFSET 0) AS t', given, tried,
+            CASE WHEN among IS NOT NULL THEN 'g.document_id = ANY ($3)'
+                 WHEN path IS NOT NULL THEN format('(SELECT d.metadata @@ $2 FROM %s AS d WHERE d.id = g.document_id)', c.documents) ELSE 'true' END, k)
+            INTO ids, scores, most USING query, path, among;
+        EXIT WHEN cardinality(ids) >= k OR most < tried;
+        tried := 4 * tried;
+    END LOOP;
+    RETURN QUERY SELECT * FROM unnest(ids, scores);
 END
 $$;
 
-COMMENT ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer) IS
+COMMENT ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, bigint[], integer) IS
     'The chunks that match a query best, by a BM25 index of pg_textsearch.';
 
 CREATE FUNCTION lore._keyword_scores(
     collection lore._collection,
     query      text,
-    path       jsonpath,
+    filter     jsonb,
+    path       jsonpath,                    -- the same
     k          integer,
     match      text DEFAULT 'any'           -- or all, phrase, prefix, fuzzy
 ) RETURNS TABLE (chunk_id bigint, score double precision)
@@ -43,20 +68,25 @@ DECLARE
     -- 32,000 characters. It parts words at "_", and no address is as long.
     plain text := CASE WHEN query ~ '\S{250}\S{250}\S{250}\S{250}' THEN translate(query, '_@', '  ') ELSE query END;
     asked text := CASE WHEN match IN ('any', 'fuzzy') THEN lore._corrected(collection, plain, match = 'fuzzy') END;
+    among bigint[];
 BEGIN
     IF (collection).keyword NOT IN ('bm25', 'tsvector') THEN
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._engine_scores(collection, query, path, k, match) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
+        RETURN;
     ELSIF match IN ('all', 'phrase', 'prefix') THEN
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._match_scores(collection, plain, path, k, match) AS s ORDER BY s.score DESC, s.chunk_id;
-    ELSIF (collection).keyword = 'bm25' THEN
-        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._bm25_scores(collection, asked, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
+        RETURN;
+    END IF;
+    among := lore._allowed_documents(collection, filter, path, k / (collection).share);
+    IF (collection).keyword = 'bm25' THEN
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._bm25_scores(collection, asked, path, among, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
     ELSE
-        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._tsvector_scores(collection, asked, path, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._tsvector_scores(collection, asked, path, k, among => among) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION lore._keyword_scores(lore._collection, text, jsonpath, integer, text) IS 'The rows of lore.keyword_scores.';
+COMMENT ON FUNCTION lore._keyword_scores(lore._collection, text, jsonb, jsonpath, integer, text) IS 'The rows of lore.keyword_scores.';
 
 CREATE FUNCTION lore.keyword_scores(
     collection text,
@@ -79,7 +109,10 @@ BEGIN
             PERFORM lore._raise('LO103', format('k is %s', coalesce($3::text, 'NULL')), 'k is 0 or more.');
         END IF;
         PERFORM lore._ready_keyword_index(c);
-        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._keyword_scores(c, $2, path, $3, $5) AS s;
+        IF path IS NOT NULL THEN
+            c := lore._planned(c, $4, path, $3);
+        END IF;
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._keyword_scores(c, $2, $4, path, $3, $5) AS s;
     END IF;
 END
 $$;
@@ -104,7 +137,7 @@ $$;
 
 COMMENT ON FUNCTION lore._require_query(text) IS 'Raises LO101 empty query, LO102 query too long.';
 
-REVOKE ALL ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer),
-    lore._keyword_scores(lore._collection, text, jsonpath, integer, text), lore.keyword_scores(text, text, integer, jsonb, text), lore._require_query(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, integer),
-    lore._keyword_scores(lore._collection, text, jsonpath, integer, text), lore.keyword_scores(text, text, integer, jsonb, text), lore._require_query(text) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, bigint[], integer),
+    lore._keyword_scores(lore._collection, text, jsonb, jsonpath, integer, text), lore.keyword_scores(text, text, integer, jsonb, text), lore._require_query(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._bm25_scores(lore._collection, text, jsonpath, bigint[], integer),
+    lore._keyword_scores(lore._collection, text, jsonb, jsonpath, integer, text), lore.keyword_scores(text, text, integer, jsonb, text), lore._require_query(text) TO lore_reader;

@@ -42,7 +42,7 @@ BEGIN
         parts := parts || format($sql$keyword_arm AS MATERIALIZED (
     SELECT w.id, w.score
     FROM %s AS w(id, score)
-)$sql$, coalesce(keywords, format('lore.keyword_scores(%L, %s, %s%s)', c.name, query, wide, concat(', ' || filter, CASE WHEN wanted.match <> 'any' THEN format(', match => %L', wanted.match) END))));
+)$sql$, coalesce(keywords, format('lore.keyword_scores(%L, %s, %s%s)', c.name, query, lore._keyword_wide(c, wanted, wide), concat(', ' || filter, CASE WHEN wanted.match <> 'any' THEN format(', match => %L', wanted.match) END))));
     END IF;
     -- Every stage's own score for each member of the union; in the order of ids, so that sums come out the same to the last bit.
     parts := parts || format($sql$scored AS MATERIALIZED (

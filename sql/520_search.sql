@@ -31,6 +31,8 @@ DECLARE
     c      lore._collection := collection;
     at     text := embedding;
     wide   integer := lore._wide(collection, wanted);
+    worded integer;                         -- as wide, for the keyword arm
+    share  double precision;                -- of the documents, that pass the filter
     words  text[];                          -- of the query
     weights double precision[];             -- of its words
     ids    bigint[];                        -- of the keyword arm
@@ -56,14 +58,18 @@ BEGIN
     IF wanted.mode <> 'keyword' AND at IS NULL THEN
         at := lore.embed(query, c.model, 'query');
     END IF;
-    IF path IS NOT NULL AND wanted.mode <> 'keyword' THEN
+    IF path IS NOT NULL THEN
         c := lore._planned(c, passed, path, wide);
     END IF;
+    share := c.share;
+    worded := lore._keyword_wide(c, wanted, wide);
     wanted.filter := NULL;  -- a parameter: other filters have the same plan
     LOOP
         IF wanted.mode <> 'vector' THEN
-            SELECT array_agg(s.chunk_id), array_agg(s.score) INTO ids, scores FROM lore._keyword_scores(c, query, path, wide, wanted.match) AS s;
+            c.share := share;
+            SELECT array_agg(s.chunk_id), array_agg(s.score) INTO ids, scores FROM lore._keyword_scores(c, query, passed, path, worded, wanted.match) AS s;
         END IF;
+        c.share := NULL;  -- nor does it depend on this
         name := concat_ws(' ', c, wanted, wide, path IS NULL);
         found := lore._run_planned(name, NULL, query, passed, at, path, ids::text, scores::text, words, weights);
         IF num_nulls(found.error, found.hits) = 2 THEN  -- its first time in this session
@@ -81,6 +87,7 @@ BEGIN
         IF c.searched <> 'exact' AND wanted.mode <> 'keyword' AND wanted.match IN ('any', 'fuzzy') THEN  -- an index can stop before k chunks have passed the filter
             c.searched := 'exact';
             wide := greatest(wide, 100);
+            worded := wide;
             CONTINUE;
         END IF;
         -- Where a few documents hold most candidates, per_document leaves too little, and row-level security may: look wider.
@@ -90,6 +97,7 @@ BEGIN
         END IF;
         EXIT WHEN wide >= chunks;
         wide := least(wide::bigint * 100, chunks);
+        worded := wide;
     END LOOP;
     RETURN hits;
 END
@@ -105,7 +113,7 @@ CREATE FUNCTION lore.search(
     mode         text DEFAULT 'hybrid',     -- or 'vector', 'keyword'
     filter       jsonb DEFAULT NULL,        -- on the metadata: {"year": {"$gte": 2020}}
     rerank       text DEFAULT NULL,         -- alias of a reranker, or 'default'
-    candidates   integer DEFAULT NULL,      -- chunks that each arm offers to the fusion; NULL is 100, and what k takes where only vectors count
+    candidates   integer DEFAULT NULL,      -- chunks that each arm offers to the fusion; NULL is 100, beside a filter 50, and what k takes where only vectors count
     per_document integer DEFAULT 1,         -- most rows of one document; NULL is no limit
     vector       vector DEFAULT NULL,       -- of the query, where the caller has it; without a query text only vectors count
     fusion       text DEFAULT 'score',      -- or 'rrf': reciprocal ranks of the two arms
