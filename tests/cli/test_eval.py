@@ -146,6 +146,7 @@ MALFORMED = {
         '{"text": "a"}': 'it has no "_id"',
         '{"_id": "a", "text": "b"}\n{"_id": "a", "text": "b"}': '"_id" a is there twice',
         b"\xff\xfe": "it is not UTF-8",
+        '{"_id": "a", "text": "b", "c": ' + "[" * 100_000: "corpus.jsonl, line 1: not JSON",
     },
     "queries.jsonl": {None: "no such file", '{"_id": "q1"}': 'not an object with "_id" and "text"'},
     "qrels/test.tsv": {
@@ -159,11 +160,17 @@ MALFORMED = {
         "q1\tvacuum\t1\nq1\troles\t0.5\n": "line 2: the grade '0.5' is no such number",
         "q1\tvacuum\t1\nq1\troles\tnan\n": "line 2: the grade 'nan' is no such number",
         "q1\tvacuum\t1000001\n": "line 1: the grade '1000001' is no such number",
+        f"q1\tvacuum\t{'9' * 5000}\n": "line 1: the grade '99999",
         "q1\tvacuum\t1\nq1\tvacuum\t1.0\nq1\tvacuum\t2\n": 'line 3: document "vacuum" has two grades for query "q1"',
         b"q1\tvacuum\t1\nq2\tb\xe9\t1\n": "test.tsv, line 2: it is not UTF-8",
         "q1\tvacuum\t1\nq9\troles\t1\n": 'line 2: query "q9" is not in queries.jsonl',
     },
 }
+
+
+def test_a_blank_line_before_the_line_of_names_is_passed_over(pglore, beir):
+    (beir / "qrels" / "test.tsv").write_text("\n" + QRELS)
+    assert pglore("eval", beir).exit_code == 0
 
 
 @pytest.mark.parametrize("name", MALFORMED)
