@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -251,15 +252,34 @@ def test_explaining_a_search_prints_its_stages(loaded):
     assert loaded("search", "x", "--explain", "--sql").exit_code == 2
 
 
-def test_on_a_terminal_the_longest_stage_has_the_longest_bar(loaded, dsn):
+def explained(dsn, columns):
+    """The lines that `pglore search --explain` shows on a terminal of so many columns."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "PGLORE_DSN": dsn, "TERM": "xterm", "COLUMNS": "160"}
+    environment = {**os.environ, "PGLORE_DSN": dsn, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": str(columns)}
     command = [sys.executable, "-m", "pglore_cli", "search", "reclaim storage", "--explain"]
     process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment)
     process.wait(timeout=60)
     shown = os.read(ours, 65536).decode()
     os.close(ours)
     os.close(theirs)
-    bars = {line.split()[0]: line.count("█") for line in shown.splitlines()[1:]}
-    assert [name for name in bars if name.isalpha()] == ["plan", "embed", "vector", "keyword", "fusion", "documents"]
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+
+
+STAGES = ["plan", "embed", "vector", "keyword", "fusion", "documents", "total"]
+
+
+def test_on_a_terminal_the_longest_stage_has_the_longest_bar(loaded, dsn):
+    bars = {line.split()[0]: line.count("█") for line in explained(dsn, 160)[1:]}
+    assert list(bars) == STAGES
     assert max(bars.values()) == 24 and list(bars.values())[-1] == 0
+
+
+def test_a_narrow_terminal_shows_each_stage_with_its_time_whole_and_a_bar(loaded, dsn):
+    for columns in (80, 60, 40):
+        head, *lines = explained(dsn, columns)
+        assert head.split()[:3] == ["stage", "ms", "rows"]
+        assert [line.split()[0] for line in lines] == STAGES
+        assert all(re.match(r"[a-z]+ +\d+\.\d\d ", line) and len(line) <= columns for line in lines)
+        assert "█" in max(lines[:-1], key=lambda line: float(line.split()[1]))
+    head, *lines = explained(dsn, 25)
+    assert head.split() == ["stage", "ms", "rows"] and [line.split()[0] for line in lines] == STAGES
