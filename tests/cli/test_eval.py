@@ -192,7 +192,19 @@ def test_wrong_options_are_usage_errors(pglore, beir):
     for variant in ("vector", "={}", "a=[1]", "a={"):
         assert pglore("eval", beir, "--variant", variant).exit_code == 2
     assert pglore("eval", beir, "--variant", "a=", "--variant", "a=").exit_code == 2
-    assert "is no measure" in pglore("eval", beir, "--measure", "Nonsense@3").stderr
+    for name in ("Nonsense@3", "nDCG@0", "P@99999999999999999999", "AP@1001"):
+        assert "is no measure" in pglore("eval", beir, "--measure", name).stderr
+    for name in ("P", "BPM(T=5)@3"):
+        result = pglore("eval", beir, "--measure", name)
+        assert result.exit_code == 1 and "cannot work" in result.stderr and "Hint:" in result.stderr
+
+
+def test_a_collection_that_was_made_otherwise_is_not_taken_for_another(pglore, beir):
+    assert pglore("eval", beir, "--keep").exit_code == 0
+    for wanted in (["--language", "german"], ["--model", "another"], ["--language", "german", "--as-is"]):
+        result = pglore("eval", beir, *wanted)
+        assert result.exit_code == 1 and "is there, and its" in result.stderr and "Hint:" in result.stderr
+    assert pglore("eval", beir, "--language", "english").exit_code == 0
 
 
 def test_what_cannot_be_evaluated_fails_before_the_load(pglore, beir, db):
