@@ -76,11 +76,11 @@ BEGIN
     FOREACH word IN ARRAY coalesce(odd[:8], '{}') LOOP
         CONTINUE WHEN lore._is_known(c, word);
         EXECUTE format('SELECT array_agg(v.word ORDER BY left(v.word, 1) = left($1, 1) DESC, v.chunks DESC, v.word)
-            FROM (SELECT v.word, v.chunks FROM %2$s AS v WHERE v.word OPERATOR(%1$s.%%) $1 AND v.word ~ ''^[[:alpha:]]+$'' AND abs(length(v.word) - length($1)) <= 3
+            FROM (SELECT v.word, v.chunks FROM %2$s AS v WHERE v.word OPERATOR(%1$s.%%) $1 AND v.word COLLATE "default" ~ ''^[[:alpha:]]+$'' AND abs(length(v.word) - length($1)) <= 3
                   ORDER BY %1$s.similarity(v.word, $1) DESC, v.chunks DESC LIMIT 200) AS v', trigram, own) INTO likest USING word;
         likest := lore._spelling(word, coalesce(likest, '{}'), CASE WHEN fuzzy THEN 3 ELSE 1 END, CASE WHEN fuzzy THEN 3 ELSE 6 END);
         IF likest <> '{}' THEN
-            fixed := regexp_replace(fixed, format(bounds, word), array_to_string(likest, ' '), 'gi');
+            fixed := regexp_replace(fixed, format(bounds, replace(word, 'i', '[iİ]')), array_to_string(likest, ' '), 'gi');  -- i is small for İ too
             RAISE NOTICE 'no chunk of collection "%" has "%": searched for "%"', c.name, word, array_to_string(likest, '", "')
                 USING HINT = 'match => ''all'' or ''phrase'' takes each word as it is.';
         END IF;

@@ -26,6 +26,7 @@ DECLARE
     started  timestamptz;
     ms       double precision;
     keys     text[];
+    hint     text;
     gained   record;
     done     integer := 0;
     told     timestamptz := clock_timestamp();
@@ -40,8 +41,10 @@ BEGIN
             FOR variant IN 1 .. variants LOOP  -- once unmeasured: a model that is loaded now, caches that fill
                 BEGIN
                     EXECUTE calls[variant] INTO keys USING collections[variant], test.query, k, arguments[variant];
-                EXCEPTION WHEN data_exception THEN
-                    PERFORM lore._raise('LO103', format('variant "%s": %s', left(names[variant], 60), sqlerrm), 'Its values must have the types of the arguments of lore.search.');
+                EXCEPTION WHEN data_exception OR SQLSTATE 'LO103' OR SQLSTATE 'LO104' OR SQLSTATE 'LO201' OR SQLSTATE 'LO203' OR SQLSTATE 'LO206' THEN
+                    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+                    PERFORM lore._raise(CASE WHEN sqlstate LIKE 'LO%' THEN sqlstate ELSE 'LO103' END, format('variant "%s": %s', left(names[variant], 60), sqlerrm),
+                        coalesce(nullif(hint, ''), 'Its values must have the types of the arguments of lore.search.'));
                 END;
             END LOOP;
         END IF;

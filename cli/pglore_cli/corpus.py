@@ -17,7 +17,7 @@ from typing import Any
 
 import pglore
 
-GRADE = re.compile(r"[+-]?[0-9]+(\.0*)?")  # some write 1.0
+GRADE = re.compile(r"[+-]?[0-9]{1,99}(\.0*)?")  # some write 1.0
 MOST = 1_000_000  # what lore.evaluate takes
 LAYOUT = "A folder in BEIR layout holds corpus.jsonl, queries.jsonl and qrels/test.tsv (or qrels.tsv)."
 
@@ -76,7 +76,7 @@ def objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in lines(path):
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise malformed(path, f"not JSON: {error}", number) from error
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):
             raise malformed(path, 'not an object with "_id" and "text"', number)
@@ -110,9 +110,9 @@ def qrels(folder: Path, split: str | None) -> Path:
 def grades(path: Path, queries: dict[str, str]) -> dict[str, dict[str, int]]:
     """The judgements of a file: grades of documents by query, of queries that have a relevant one."""
     found: dict[str, dict[str, int]] = {}
-    for number, line in lines(path):
+    for place, (number, line) in enumerate(lines(path)):
         query, key, grade = judgement(path, number, line)
-        if number == 1 and query not in queries and not GRADE.fullmatch(grade):
+        if place == 0 and query not in queries and not GRADE.fullmatch(grade):
             continue  # the line of names
         if query not in queries:
             raise malformed(path, f'query "{query[:60]}" is not in queries.jsonl', number)

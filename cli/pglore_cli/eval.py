@@ -55,12 +55,12 @@ class Variant(click.ParamType):
 @click.option("--as-is", is_flag=True, help="Load nothing: search the collection as it is.")
 @click.option("--keep", is_flag=True, help="Keep the collection; one that was there before is always kept.")
 @click.option("--model", metavar="ALIAS", help="Embedder of the collection; default the default one.")
-@click.option("--language", default="english", show_default=True, help="Language of the collection.")
+@click.option("--language", metavar="NAME", help="Language of the collection; default english.")
 @click.option("--connections", type=click.IntRange(1, 16), default=2, show_default=True, help="Batches in flight.")
 @options.database
 def command(
     folder: Path, collection: str | None, split: str | None, k: int, variants: Sequence[tuple[str, dict]],
-    names: Sequence[str], as_is: bool, keep: bool, model: str | None, language: str, connections: int,
+    names: Sequence[str], as_is: bool, keep: bool, model: str | None, language: str | None, connections: int,
     dsn: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how well a retrieval test is searched.
@@ -78,12 +78,15 @@ def command(
         raise click.UsageError("Two variants have the same name.")
     further = measures.parse(names)
     corpus = read(folder, split)
+    measures.rehearse(further, corpus.judgements)
     name = collection or "eval_" + re.sub(r"[^A-Za-z0-9_.-]", "_", folder.resolve().name)[:43]
     with pglore.connect(dsn, application_name="pglore eval") as client:
         source = client.collection(name)
         present = {} if as_is else digests(client, name)
         if present is None:
-            client.create_collection(name, model=model, language=language, if_not_exists=True)
+            client.create_collection(name, model=model, language=language or "english", if_not_exists=True)
+        else:
+            require(client, name, model=model, language=language)
         chosen = dict(variants) or {"default": {}}
         if not as_is:
             rehearse(source, corpus, chosen, k, new=present is None)
@@ -104,6 +107,15 @@ def command(
     show(results, name, k, corpus, as_json)
     if failed:
         sys.exit(ERROR)
+
+
+def require(client: pglore.Client, collection: str, **wanted: str | None) -> None:
+    """raises BadArgument for a collection that was made otherwise than it is wanted; None is as it is"""
+    made = next((info for info in client.collections() if info.name == collection), None)
+    for setting, value in wanted.items():
+        if made and value and getattr(made, setting) != value:
+            message = f'collection "{collection}" is there, and its {setting} is {getattr(made, setting)}, not {value}'
+            raise pglore.BadArgument(message, hint=f"Leave --{setting} out, or name another collection with -c.")
 
 
 def rehearse(source: pglore.Collection, corpus: Corpus, variants: dict[str, dict], k: int, *, new: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pglore
 
 TOLERANCE = 1e-9
+MOST = 1000  # documents that lore.search gives
 Grades = Mapping[str, Mapping[str, int]]
 Rankings = Mapping[str, Sequence[str]]
 
@@ -35,7 +36,19 @@ def parse(names: Sequence[str]) -> list[Any]:
         except (NameError, ValueError, SyntaxError, TypeError) as error:
             hint = "Names are those of ir_measures: AP@100, P@5, Success@1, RBP(p=0.8)."
             raise pglore.BadArgument(f'"{name}" is no measure: {error}', hint=hint) from error
+        if not 1 <= measures[-1].params.get("cutoff", 1) <= MOST:
+            raise pglore.BadArgument(f'"{name}" is no measure', hint=f"What stands behind @ is 1 to {MOST:,}.")
     return measures
+
+
+def rehearse(measures: Sequence[Any], judgements: Grades) -> None:
+    """Measure rankings of the judged documents alone. raises BadArgument for a measure that cannot be worked out"""
+    for name in measures:
+        try:
+            measure([name], judgements, {query: list(graded) for query, graded in judgements.items()})
+        except Exception as error:
+            hint = "Another measure may do: AP@100, P@5, Success@1, Bpref."
+            raise pglore.BadArgument(f"ir_measures cannot work {name} out here: {error}", hint=hint) from error
 
 
 def measure(measures: Sequence[Any], judgements: Grades, rankings: Rankings) -> dict[str, float]:

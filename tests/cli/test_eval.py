@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -146,6 +147,7 @@ MALFORMED = {
         '{"text": "a"}': 'it has no "_id"',
         '{"_id": "a", "text": "b"}\n{"_id": "a", "text": "b"}': '"_id" a is there twice',
         b"\xff\xfe": "it is not UTF-8",
+        '{"_id": "a", "text": "b", "c": ' + "[" * 100_000: "corpus.jsonl, line 1: not JSON",
     },
     "queries.jsonl": {None: "no such file", '{"_id": "q1"}': 'not an object with "_id" and "text"'},
     "qrels/test.tsv": {
@@ -159,11 +161,17 @@ MALFORMED = {
         "q1\tvacuum\t1\nq1\troles\t0.5\n": "line 2: the grade '0.5' is no such number",
         "q1\tvacuum\t1\nq1\troles\tnan\n": "line 2: the grade 'nan' is no such number",
         "q1\tvacuum\t1000001\n": "line 1: the grade '1000001' is no such number",
+        f"q1\tvacuum\t{'9' * 5000}\n": "line 1: the grade '99999",
         "q1\tvacuum\t1\nq1\tvacuum\t1.0\nq1\tvacuum\t2\n": 'line 3: document "vacuum" has two grades for query "q1"',
         b"q1\tvacuum\t1\nq2\tb\xe9\t1\n": "test.tsv, line 2: it is not UTF-8",
         "q1\tvacuum\t1\nq9\troles\t1\n": 'line 2: query "q9" is not in queries.jsonl',
     },
 }
+
+
+def test_a_blank_line_before_the_line_of_names_is_passed_over(pglore, beir):
+    (beir / "qrels" / "test.tsv").write_text("\n" + QRELS)
+    assert pglore("eval", beir).exit_code == 0
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -184,7 +192,19 @@ def test_wrong_options_are_usage_errors(pglore, beir):
     for variant in ("vector", "={}", "a=[1]", "a={"):
         assert pglore("eval", beir, "--variant", variant).exit_code == 2
     assert pglore("eval", beir, "--variant", "a=", "--variant", "a=").exit_code == 2
-    assert "is no measure" in pglore("eval", beir, "--measure", "Nonsense@3").stderr
+    for name in ("Nonsense@3", "nDCG@0", "P@99999999999999999999", "AP@1001"):
+        assert "is no measure" in pglore("eval", beir, "--measure", name).stderr
+    for name in ("P", "BPM(T=5)@3"):
+        result = pglore("eval", beir, "--measure", name)
+        assert result.exit_code == 1 and "cannot work" in result.stderr and "Hint:" in result.stderr
+
+
+def test_a_collection_that_was_made_otherwise_is_not_taken_for_another(pglore, beir):
+    assert pglore("eval", beir, "--keep").exit_code == 0
+    for wanted in (["--language", "german"], ["--model", "another"], ["--language", "german", "--as-is"]):
+        result = pglore("eval", beir, *wanted)
+        assert result.exit_code == 1 and "is there, and its" in result.stderr and "Hint:" in result.stderr
+    assert pglore("eval", beir, "--language", "english").exit_code == 0
 
 
 def test_what_cannot_be_evaluated_fails_before_the_load(pglore, beir, db):
@@ -244,15 +264,34 @@ def test_explaining_a_search_prints_its_stages(loaded):
     assert loaded("search", "x", "--explain", "--sql").exit_code == 2
 
 
-def test_on_a_terminal_the_longest_stage_has_the_longest_bar(loaded, dsn):
+def explained(dsn, columns):
+    """The lines that `pglore search --explain` shows on a terminal of so many columns."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "PGLORE_DSN": dsn, "TERM": "xterm", "COLUMNS": "160"}
+    environment = {**os.environ, "PGLORE_DSN": dsn, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": str(columns)}
     command = [sys.executable, "-m", "pglore_cli", "search", "reclaim storage", "--explain"]
     process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment)
     process.wait(timeout=60)
     shown = os.read(ours, 65536).decode()
     os.close(ours)
     os.close(theirs)
-    bars = {line.split()[0]: line.count("█") for line in shown.splitlines()[1:]}
-    assert [name for name in bars if name.isalpha()] == ["plan", "embed", "vector", "keyword", "fusion", "documents"]
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+
+
+STAGES = ["plan", "embed", "vector", "keyword", "fusion", "documents", "total"]
+
+
+def test_on_a_terminal_the_longest_stage_has_the_longest_bar(loaded, dsn):
+    bars = {line.split()[0]: line.count("█") for line in explained(dsn, 160)[1:]}
+    assert list(bars) == STAGES
     assert max(bars.values()) == 24 and list(bars.values())[-1] == 0
+
+
+def test_a_narrow_terminal_shows_each_stage_with_its_time_whole_and_a_bar(loaded, dsn):
+    for columns in (80, 60, 40):
+        head, *lines = explained(dsn, columns)
+        assert head.split()[:3] == ["stage", "ms", "rows"]
+        assert [line.split()[0] for line in lines] == STAGES
+        assert all(re.match(r"[a-z]+ +\d+\.\d\d ", line) and len(line) <= columns for line in lines)
+        assert "█" in max(lines[:-1], key=lambda line: float(line.split()[1]))
+    head, *lines = explained(dsn, 25)
+    assert head.split() == ["stage", "ms", "rows"] and [line.split()[0] for line in lines] == STAGES

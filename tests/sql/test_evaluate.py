@@ -61,6 +61,20 @@ def test_a_variant_may_be_another_collection(db, manual):
     assert db.execute(kept).fetchone() == ("half", {"rerank": "default"}, "late-interaction")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"mode": "magic"}, "LO103"), ({"candidates": "x"}, "LO103"), ({"candidates": 1.5}, "LO103"),
+        ({"filter": {"$bad": 1}}, "LO104"), ({"rerank": "absent"}, "LO201"), ({"collection": "absent"}, "LO203"),
+        ({"expand": "queries"}, "LO206"), ({"fusion": None}, "LO103"),
+    ],
+)  # fmt: skip
+def test_the_variant_that_cannot_be_searched_with_is_named(db, manual, arguments, code):
+    with pytest.raises(psycopg.Error, match='variant "odd": ') as caught:
+        evaluate(db, variants={"plain": {}, "odd": arguments})
+    assert caught.value.sqlstate == code and caught.value.diag.message_hint
+
+
 def test_a_variant_may_set_every_argument_of_search_but_the_query_and_k(db):
     names = {name for (name,) in db.execute("SELECT name FROM lore._search_arguments()")}
     signature = db.execute(

@@ -100,6 +100,23 @@ def test_row_security_that_hides_what_fits_best_leaves_k_rows(db, keyword, role,
     assert found.fetchone() == (10,)
 
 
+def test_row_security_on_the_chunks_too_hides_them_from_every_function(db, manual, role, connect):
+    reader = connect(user=role("lore_reader"))
+    for table, shown in (
+        ("documents", "key = 'cats'"),
+        ("chunks", "EXISTS (SELECT FROM lore_data.manual_documents AS d WHERE d.id = document_id)"),
+    ):
+        db.execute(f"ALTER TABLE lore_data.manual_{table} ENABLE ROW LEVEL SECURITY")
+        db.execute(f"CREATE POLICY own ON lore_data.manual_{table} USING ({shown})".encode())
+    assert reader.execute("SELECT count(*) FROM lore_data.manual_chunks").fetchone() == (1,)
+    for call in (
+        "lore.keyword_scores('manual', 'reclaim storage cats')", "lore.search('manual', 'reclaim storage')",
+        "lore.search('manual', 'storage cats', mode => 'keyword')",
+        "lore.search_all('{manual}', 'storage', diversity => 1)",
+    ):  # fmt: skip
+        assert reader.execute(f"SELECT count(*) FROM {call}").fetchone() == (1,), call
+
+
 @pytest.mark.parametrize(
     "function", ["lore.search", "lore.ask", "lore.add_many", "lore.remove", "lore.create_collection"]
 )

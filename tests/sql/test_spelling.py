@@ -37,6 +37,19 @@ def test_a_misspelt_word_is_replaced_by_the_likest_of_the_collection(db, spelt):
         assert corrected(db, query) == mended
 
 
+def test_a_word_of_any_script_is_mended(db, spelt):
+    texts = ["База данных ускоряет поиск.", "Die Größe der Bücher.", "Η βάση επιταχύνει.", "قاعدة البيانات تسرع البحث.",
+             "डेटाबेस खोज को तेज़ बनाता है।", "İstanbul büyük bir şehirdir."]  # fmt: skip
+    db.execute("SELECT lore.add_many('manual', %s, %s)", [[f"k{n}" for n in range(len(texts))], texts])
+    db.execute("SELECT FROM lore.maintain('manual')")
+    for n, (query, mended) in enumerate([
+        ("Ускорает поиск", "ускоряет поиск"), ("GRÖßEE", "größe"), ("επιταχύνι", "επιταχύνει"),
+        ("البينات", "البيانات"), ("डेटाबस", "डेटाबेस"), ("İstanbil", "istanbul"),
+    ]):  # fmt: skip
+        assert corrected(db, query) == mended
+        assert found(db, query) == [f"k{n}"]
+
+
 def test_what_is_known_is_left_as_it_is(db, spelt):
     for query in (
         "database", "databases", "DATABASE", "which of the", "cat", "zebra crossing", "pg_dmup", "databse2",
