@@ -245,6 +245,21 @@ def test_a_field_of_forty_thousand_values_has_no_labels(db, fails):
     assert fails("SELECT lore._index_options('hnsw', 1, '{\"labels\": [\"n\"]}')") == "LO103"
 
 
+def test_what_no_search_can_use_yet_is_not_tuned(db, fails):
+    extension(db, "vectorscale")
+    points(db, rows=2400)
+    half = "SELECT document_id FROM lore_data.points_chunks WHERE (ctid::text::point)[1] < 3"  # of each page
+    db.execute(f"DELETE FROM lore_data.points_documents WHERE id IN ({half})")
+    db.execute("VACUUM lore_data.points_chunks")  # so that the rows with labels stay on their pages
+    build = "SELECT * FROM lore.build_index('points', 'diskann', %s)"
+    with pytest.raises(ZeroDivisionError), db.transaction():
+        db.execute(build, [QUICK])
+        assert fails("SELECT * FROM lore.tune('points', sample => 10)") == "LO305"
+        raise ZeroDivisionError
+    db.execute(build, [QUICK])
+    assert db.execute("SELECT count(*) FROM lore.tune('points', sample => 10)").fetchone() == (3,)
+
+
 @pytest.mark.parametrize("change", ["SELECT lore._make_labels('points', '{}')", "SELECT lore.build_index('points')"])
 def test_labels_go_when_the_searches_have_ended_that_look_for_them(labelled, connect, change):
     search, builds, vector = connect(), connect(), vector_of(labelled, "k77")
