@@ -55,7 +55,8 @@ BEGIN
     FOREACH share IN ARRAY shares LOOP
         few := lore._passing(probes, $3, share);
         CONTINUE WHEN few IS NULL;
-        low := kind.least_effort - 1;
+        -- A search looks at no fewer than k: what is found for k is kept for smaller ones too.
+        low := greatest(kind.least_effort, CASE WHEN c.searched NOT IN ('ivfflat', 'vchordrq') THEN least($3, kind.most_effort) END) - 1;
         high := least(kind.most_effort, CASE WHEN c.searched IN ('ivfflat', 'vchordrq') THEN c.lists ELSE 1000 END);
         reached := NULL;
         -- With a filter no less than without: real filters have to do with the vectors, which makes them harder than these.
