@@ -7,16 +7,19 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = pg_backend_pid() AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    -- Who writes waits for nobody that only reads.
+    IF EXISTS (SELECT FROM pg_locks AS l WHERE l.pid <> pg_backend_pid() AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock'
+               AND (l.classid, l.objid, l.objsubid) = (hashtext('lore collection')::oid, hashtext(collection)::oid, 2))
+       AND EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = pg_backend_pid() AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
                AND l.relation IN (to_regclass(format('lore_data.%I', collection || '_documents')), to_regclass(format('lore_data.%I', collection || '_chunks')))) THEN
-        PERFORM lore._raise('LO305', format('another session builds an index of collection "%s", or writes or alters it, and may wait for this transaction, which has read it', collection),
+        PERFORM lore._raise('LO305', format('another session builds an index of collection "%s", or alters it, and may wait for this transaction, which has read it', collection),
             'Run the transaction again; COMMIT between a search and what writes lets it wait.');
     END IF;
 END
 $$;
 
 COMMENT ON FUNCTION lore._may_wait(text) IS
-    'Before a wait for who holds a collection: raises LO305 where this transaction has read its tables, for whose end that session may wait in turn.';
+    'Before a wait for who writes, builds or alters a collection: raises LO305 where that session may wait in turn for the end of this transaction, which has read its tables.';
 
 CREATE FUNCTION lore._lock_collection(
     collection text

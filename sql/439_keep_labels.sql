@@ -72,7 +72,7 @@ DECLARE
     c     lore._collection;
     named text := (SELECT string_agg(quote_literal(f.field), ', ' ORDER BY f.place) FROM unnest(fields) WITH ORDINALITY AS f(field, place));
 BEGIN
-    PERFORM lore._lock_collection($1);  -- writers finish first: no row is left without a label, and nobody waits crosswise
+    PERFORM lore._lock_collection($1), lore._lock_tables($1);  -- writers finish first, and searches: no row is left without a label, and nobody waits crosswise
     c := lore._open($1);
     EXECUTE format('DROP TRIGGER IF EXISTS label ON %s', c.chunks);
     EXECUTE format('DROP TRIGGER IF EXISTS label ON %s', c.documents);

@@ -106,12 +106,12 @@ BEGIN
             UNION ALL SELECT 5, format('SELECT lore._adopt_index(%L, %s, %L, %L, %s, %s, %L)', c.name, number, chosen,
                 CASE WHEN chosen = 'diskann' THEN $3 || jsonb_build_object('labelled', fields, 'of', c.filterable) ELSE $3 END, size, last, coalesce($2, c.index_kind));
     END IF;
-    -- The one that was in use, and what a build left that was ended before its time: writers would go on filling it.
-    RETURN QUERY SELECT 6, format('DROP INDEX%s IF EXISTS lore_data.%s', apart, r.relname) FROM pg_index AS i JOIN pg_class AS r ON r.oid = i.indexrelid
-        WHERE i.indrelid = c.chunks::regclass AND r.relname ~ format('^vector_%s_[0-9]+$', c.id) AND (chosen = 'exact' OR r.relname <> format('vector_%s_%s', c.id, number)) ORDER BY r.relname;
-    IF fields = '{}' AND lore._has_labels(c) THEN
-        RETURN QUERY SELECT 7, format('SELECT lore._make_labels(%L, ''{}'')', c.name);
+    IF fields = '{}' AND lore._has_labels(c) THEN  -- before the index in use goes, for which it waits: a search waits for either
+        RETURN QUERY SELECT 6, format('SELECT lore._make_labels(%L, ''{}'')', c.name);
     END IF;
+    -- The one that was in use, and what a build left that was ended before its time: writers would go on filling it.
+    RETURN QUERY SELECT 7, format('DROP INDEX%s IF EXISTS lore_data.%s', apart, r.relname) FROM pg_index AS i JOIN pg_class AS r ON r.oid = i.indexrelid
+        WHERE i.indrelid = c.chunks::regclass AND r.relname ~ format('^vector_%s_[0-9]+$', c.id) AND (chosen = 'exact' OR r.relname <> format('vector_%s_%s', c.id, number)) ORDER BY r.relname;
 END
 $$;
 

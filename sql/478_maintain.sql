@@ -44,18 +44,25 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    s record;
+    s       record;
+    outworn text[];
 BEGIN
     PERFORM lore._require_catalog();
-    PERFORM pg_advisory_xact_lock(hashtext('lore maintain'), hashtext(coalesce($1, '')));  -- before it reads what another may be about to build
     IF $1 IS NOT NULL THEN
         PERFORM lore._open($1);
     END IF;
-    FOR s IN SELECT i.* FROM lore._index_state($1) AS i WHERE i.reason IS NOT NULL LOOP
-        name := s.collection_name;
-        reason := s.reason;
+    BEGIN  -- the locks of who reads all end here: with them it would hold up others that it waits for
+        outworn := ARRAY(SELECT i.collection_name FROM lore._index_state($1) AS i WHERE i.reason IS NOT NULL);
+        RAISE EXCEPTION 'undone';
+    EXCEPTION WHEN raise_exception THEN
+    END;
+    FOREACH name IN ARRAY outworn LOOP
         BEGIN
-            PERFORM FROM lore.build_index(s.collection_name, s.wanted);
+            PERFORM lore._lock_collection(name);
+            SELECT * INTO s FROM lore._index_state(name);  -- anew: another may have built it meanwhile
+            CONTINUE WHEN s.reason IS NULL;
+            reason := s.reason;
+            PERFORM FROM lore.build_index(name, s.wanted);
             action := format('built an index of kind %s', s.target);
         EXCEPTION WHEN SQLSTATE 'LO103' OR SQLSTATE 'LO206' OR SQLSTATE 'LO305' THEN  -- what cannot be built, or not now, holds up no other collection
             IF $1 IS NOT NULL THEN

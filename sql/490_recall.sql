@@ -83,7 +83,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    c       lore._collection := lore._open($1);
+    c       lore._collection := lore._open_to_read($1);
     path    jsonpath := lore._filter($4);
     passing text := CASE WHEN path IS NOT NULL THEN 'd.metadata @@ $3' WHEN c.guarded THEN 'true' END;
     probes  lore._probe[];

@@ -34,6 +34,10 @@ BEGIN
         PERFORM lore._raise('LO103', format('target_recall is %s', coalesce($2::text, 'NULL')), 'target_recall is 0.1 to 1.');
     ELSIF kind.kind IS NULL THEN
         PERFORM lore._raise('LO103', format('collection "%s" has no vector index: its search is exact', c.name), 'lore.build_index makes one.');
+    -- Over rows that it has changed itself, as labels do, PostgreSQL lets a transaction use no index: what is measured were exact.
+    ELSIF EXISTS (SELECT FROM pg_index AS i WHERE i.indexrelid = to_regclass(c.vector_index) AND i.indcheckxmin
+                  AND age(i.xmin) <= age(pg_snapshot_xmin(pg_current_snapshot())::xid)) THEN
+        PERFORM lore._raise('LO305', format('the index of collection "%s" is so new that no search of this transaction can use it', c.name), 'COMMIT what built it, and tune then.');
     END IF;
     copied := CASE WHEN kind.linked AND $5 IS NULL THEN least(1, greatest(100000, size / 4) / size::float8) END;
     IF copied > 0 THEN  -- three quarters are left out of the copy, which must stay nearly as large: in a smaller graph new queries miss less
@@ -51,7 +55,8 @@ BEGIN
     FOREACH share IN ARRAY shares LOOP
         few := lore._passing(probes, $3, share);
         CONTINUE WHEN few IS NULL;
-        low := kind.least_effort - 1;
+        -- A search looks at no fewer than k: what is found for k is kept for smaller ones too.
+        low := greatest(kind.least_effort, CASE WHEN c.searched NOT IN ('ivfflat', 'vchordrq') THEN least($3, kind.most_effort) END) - 1;
         high := least(kind.most_effort, CASE WHEN c.searched IN ('ivfflat', 'vchordrq') THEN c.lists ELSE 1000 END);
         reached := NULL;
         -- With a filter no less than without: real filters have to do with the vectors, which makes them harder than these.
@@ -86,7 +91,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.tune(text, double precision, integer, integer, vector[]) IS
-    'Finds the least effort of the vector index that reaches a recall at k, without a filter and for filters that let a half and a tenth of the rows pass, and keeps it: lore.search uses it from then on. Without queries, a graph (hnsw, hnsw_bit) is built once more without some of the chunks, which are then queries that it does not know; of more than 400,000 chunks, with a quarter of them. reached is false where even the most effort falls short. Raises LO103 argument out of range or no index, LO203 unknown collection, LO205 vector of another size.';
+    'Finds the least effort of the vector index that reaches a recall at k, without a filter and for filters that let a half and a tenth of the rows pass, and keeps it: lore.search uses it from then on. Without queries, a graph (hnsw, hnsw_bit) is built once more without some of the chunks, which are then queries that it does not know; of more than 400,000 chunks, with a quarter of them. reached is false where even the most effort falls short. Raises LO103 argument out of range or no index, LO203 unknown collection, LO205 vector of another size, LO305 where the transaction cannot use the index yet, or has read the collection while another session builds one.';
 
 REVOKE ALL ON FUNCTION lore.tune(text, double precision, integer, integer, vector[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore.tune(text, double precision, integer, integer, vector[]) TO lore_admin;

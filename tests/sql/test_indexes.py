@@ -196,8 +196,16 @@ def test_numbers_that_are_no_vectors_have_no_index(db, fails, kind):
     assert db.execute("SELECT index_kind FROM lore.build_index('numbers', 'auto')").fetchone() == ("exact",)
 
 
-@pytest.mark.parametrize(("call", "rows"), [("build_index('points', 'hnsw')", 1), ("maintain('points')", 0)])
-def test_who_builds_while_another_does_waits_for_it_and_builds_what_is_left(db, connect, call, rows):
+def waits_for_advisory_lock(db, thread):
+    """Whether a thread's session has come to wait for an advisory lock; the thread has ended otherwise."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while thread.is_alive() and not db.execute(waiting).fetchone()[0]:
+        pass
+    return thread.is_alive()
+
+
+@pytest.mark.parametrize("call", ["build_index('points', 'hnsw')", "maintain('points')"])
+def test_who_builds_while_another_does_waits_for_it_and_builds_anew(db, connect, call):
     db.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     points(db, rows=1000)
     other, waits, outcome = connect(), connect(), []
@@ -212,12 +220,9 @@ def test_who_builds_while_another_does_waits_for_it_and_builds_what_is_left(db, 
     with other.transaction():
         other.execute(f"SELECT FROM lore.{call}")
         thread.start()
-        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        while thread.is_alive() and not db.execute(waiting).fetchone()[0]:
-            pass
-        assert thread.is_alive(), outcome
+        assert waits_for_advisory_lock(db, thread), outcome
     thread.join(30)
-    assert outcome == [(1,)] * rows
+    assert outcome == [(1,)]
 
 
 def test_who_builds_while_another_builds_beside_others_is_refused_at_once(db, connect, fails):
@@ -309,25 +314,28 @@ def test_two_that_maintain_what_has_an_index_already_wait_for_each_other(db, con
     maintain = "SELECT action FROM lore.maintain() WHERE action LIKE '%index%'"
     thread = threading.Thread(target=lambda: outcome.append(second.execute(maintain).fetchall()))
     with first.transaction():
-        first.execute("SELECT pg_advisory_xact_lock(hashtext('lore maintain'), hashtext(''))")  # as it begins
+        first.execute("SELECT lore._lock_collection('points')")
         thread.start()
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-        while thread.is_alive() and not db.execute(waiting).fetchone()[0]:
-            pass
+        assert waits_for_advisory_lock(db, thread)
         assert first.execute(maintain).fetchall() == [("built an index of kind ivfflat",)]
     thread.join(60)
     assert outcome == [[]]
 
 
-def test_one_that_another_session_builds_holds_up_no_other_where_all_are_maintained(db, connect, fails):
+def test_who_maintains_waits_for_writers(db, connect):
     points(db, rows=1000)
     db.execute("UPDATE lore_data.collections SET index_kind = 'hnsw'")
-    other = connect()
+    other, maintains, outcome = connect(), connect(), []
+    maintain = "SELECT action FROM lore.maintain('points') WHERE action LIKE '%index%'"
+    thread = threading.Thread(target=lambda: outcome.extend(maintains.execute(maintain).fetchall()))
     with other.transaction():
-        other.execute("SELECT lore.build_index('points', 'ivfflat')")
-        ((action,),) = db.execute("SELECT action FROM lore.maintain() WHERE name = 'points' AND reason ~ 'index'")
-        assert 'another session builds an index of collection "points"' in action
-        assert fails("SELECT FROM lore.maintain('points')") == "LO305"
+        other.execute("SELECT lore.remove('points', 'k1')")
+        thread.start()
+        assert waits_for_advisory_lock(db, thread)
+        assert len(nearest(other, vector_of(db, "k2"))) == 10
+        other.execute("SELECT lore.remove('points', 'k3')")
+    thread.join(60)
+    assert outcome == [("built an index of kind hnsw",)]
 
 
 def test_a_collection_is_altered_and_maintained_while_another_ones_tables_are_locked(db, connect):

@@ -3,6 +3,7 @@
 import json
 import random
 import subprocess
+import threading
 
 import psycopg
 import pytest
@@ -242,6 +243,38 @@ def test_a_field_of_forty_thousand_values_has_no_labels(db, fails):
     for options in ('{"labels": ["$or"]}', '{"labels": [""]}', '{"labels": ["a..b"]}'):
         assert fails("SELECT lore._index_options('diskann', 1, %s)", [options]) == "LO104", options
     assert fails("SELECT lore._index_options('hnsw', 1, '{\"labels\": [\"n\"]}')") == "LO103"
+
+
+def test_what_no_search_can_use_yet_is_not_tuned(db, fails):
+    extension(db, "vectorscale")
+    points(db, rows=2400)
+    half = "SELECT document_id FROM lore_data.points_chunks WHERE (ctid::text::point)[1] < 3"  # of each page
+    db.execute(f"DELETE FROM lore_data.points_documents WHERE id IN ({half})")
+    db.execute("VACUUM lore_data.points_chunks")  # so that the rows with labels stay on their pages
+    build = "SELECT * FROM lore.build_index('points', 'diskann', %s)"
+    with pytest.raises(ZeroDivisionError), db.transaction():
+        db.execute(build, [QUICK])
+        assert fails("SELECT * FROM lore.tune('points', sample => 10)") == "LO305"
+        raise ZeroDivisionError
+    db.execute(build, [QUICK])
+    assert db.execute("SELECT count(*) FROM lore.tune('points', sample => 10)").fetchone() == (3,)
+
+
+@pytest.mark.parametrize("change", ["SELECT lore._make_labels('points', '{}')", "SELECT lore.build_index('points')"])
+def test_labels_go_when_the_searches_have_ended_that_look_for_them(labelled, connect, change):
+    search, builds, vector = connect(), connect(), vector_of(labelled, "k77")
+    thread = threading.Thread(target=builds.execute, args=(change,))
+    waits = "SELECT locktype FROM pg_locks WHERE pid = %s AND NOT granted"
+    with search.transaction():
+        before = nearest(search, vector, filter={"part": {"$in": [7, 8]}})
+        thread.start()
+        while not (waiting := labelled.execute(waits, [builds.info.backend_pid]).fetchall()):
+            assert thread.is_alive()
+        assert waiting == [("advisory",)]  # and holds up nobody who reads the tables meanwhile
+        assert nearest(search, vector, filter={"part": {"$in": [7, 8]}}) == before
+    thread.join(60)
+    assert nearest(labelled, vector, filter={"part": {"$in": [7, 8]}}) == before
+    assert labelled.execute("SELECT (lore._open('points')).labelled").fetchone() == ([],)
 
 
 def test_row_security_holds_for_a_search_by_labels(labelled, connect, role):

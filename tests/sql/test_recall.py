@@ -89,6 +89,14 @@ def test_tuning_finds_the_least_effort_and_search_uses_it(db, kind):
     assert more[0] >= effort
 
 
+@pytest.mark.parametrize("graph", ["hnsw", "hnsw_bit"])
+def test_what_is_tuned_for_many_rows_does_for_few(db, graph):
+    points(db, rows=3000)
+    db.execute("SELECT lore.build_index('points', %s, '{\"m\": 4, \"ef_construction\": 20}')", [graph])
+    (effort,) = db.execute("SELECT effort FROM lore.tune('points', 0.5, 200, sample => 60)").fetchone()
+    assert effort >= 200 and recall(db, k=10)[1:3] == (graph, effort)
+
+
 def test_a_small_graph_is_tuned_without_many_of_its_own_chunks(db):
     points(db, rows=1000)
     db.execute("SELECT lore.build_index('points', 'hnsw')")
