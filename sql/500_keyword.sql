@@ -73,12 +73,11 @@ BEGIN
     IF (collection).keyword NOT IN ('bm25', 'tsvector') THEN
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._engine_scores(collection, query, path, k, match) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
         RETURN;
-    ELSIF match IN ('all', 'phrase', 'prefix') THEN
-        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._match_scores(collection, plain, path, k, match) AS s ORDER BY s.score DESC, s.chunk_id;
-        RETURN;
     END IF;
-    among := lore._allowed_documents(collection, filter, path, k / (collection).share);
-    IF (collection).keyword = 'bm25' THEN
+    among := lore._allowed_documents(collection, filter, path, CASE WHEN asked IS NULL THEN 5000 ELSE k / (collection).share END);
+    IF asked IS NULL THEN
+        RETURN QUERY SELECT s.chunk_id, s.score FROM lore._match_scores(collection, plain, path, among, k, match) AS s ORDER BY s.score DESC, s.chunk_id;
+    ELSIF (collection).keyword = 'bm25' THEN
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._bm25_scores(collection, asked, path, among, k) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;
     ELSE
         RETURN QUERY SELECT s.chunk_id, s.score FROM lore._tsvector_scores(collection, asked, path, k, among => among) AS s WHERE s.score > 0 ORDER BY s.score DESC, s.chunk_id;

@@ -7,7 +7,7 @@ CREATE FUNCTION lore._bm25_having(
     collection lore._collection,
     words      text,
     among      bigint[],                    -- chunks; NULL is all
-    path       jsonpath
+    documents  bigint[]                     -- of the chunks; NULL is all
 ) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -24,8 +24,8 @@ BEGIN
         EXECUTE format('SELECT coalesce(array_agg(n.id), ''{}'') FROM (SELECT n.id FROM %2$s AS n WHERE %3$s
             ORDER BY n.search OPERATOR(%1$s.<@>) %1$s.to_bm25query($1, %4$L) LIMIT %5$s) AS n', c.keyword_schema, c.chunks,
             concat_ws(' AND ', 'true', CASE WHEN among IS NOT NULL THEN '(n.id IN (SELECT unnest($2))) IS TRUE' END,
-                CASE WHEN path IS NOT NULL THEN format('(n.document_id IN (SELECT d.id FROM %s AS d WHERE d.metadata @@ $3)) IS TRUE', c.documents) END),
-            c.keyword_index, most) INTO found USING words, among, path;
+                CASE WHEN documents IS NOT NULL THEN '(n.document_id = ANY ($3)) IS TRUE' END),
+            c.keyword_index, most) INTO found USING words, among, documents;
         EXIT WHEN cardinality(found) < most;
         most := 10 * most;
     END LOOP;
@@ -33,12 +33,12 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION lore._bm25_having(lore._collection, text, bigint[], jsonpath) IS 'All chunks that have any of some words, by a BM25 index.';
+COMMENT ON FUNCTION lore._bm25_having(lore._collection, text, bigint[], bigint[]) IS 'All chunks that have any of some words, by a BM25 index.';
 
 CREATE FUNCTION lore._bm25_matching(
     collection lore._collection,
     match      lore._match,
-    path       jsonpath,
+    documents  bigint[],                    -- of the chunks; NULL is all
     OUT ids       bigint[],
     OUT condition text                      -- which of them match; NULL is all
 )
@@ -56,23 +56,23 @@ BEGIN
             sure := false;
             EXIT;
         END IF;
-        ids := lore._bm25_having(c, word, ids, CASE WHEN ids IS NULL THEN path END);
+        ids := lore._bm25_having(c, word, ids, CASE WHEN ids IS NULL THEN documents END);
         sure := sure AND length(to_tsvector(c.language::regconfig, word)) = 1;
     END LOOP;
     IF (match).pattern IS NOT NULL AND ids IS NULL THEN
-        ids := lore._begun(c, match, path);
+        ids := lore._begun(c, match, documents);
     ELSIF (match).pattern IS NOT NULL OR NOT sure THEN
         condition := lore._match_condition(c, match, sure);
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION lore._bm25_matching(lore._collection, lore._match, jsonpath) IS 'The chunks that match, or may, by a BM25 index: no other does.';
+COMMENT ON FUNCTION lore._bm25_matching(lore._collection, lore._match, bigint[]) IS 'The chunks that match, or may, by a BM25 index: no other does.';
 
 CREATE FUNCTION lore._begun(
     collection lore._collection,
     match      lore._match,
-    path       jsonpath
+    documents  bigint[]                     -- of the chunks; NULL is all
 ) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -96,17 +96,17 @@ BEGIN
     EXECUTE format('SELECT coalesce(array_agg(n.id), ''{}'') FROM %s AS n WHERE (n.search ~* $1%s) AND (%s)%s', c.chunks,
         CASE WHEN (match).whole IS NOT NULL THEN format(' OR n.id = ANY ($2) AND %s @@ $3', reads) ELSE '' END,
         CASE WHEN known.built_to IS NOT NULL THEN format('n.id = ANY ($4) OR n.id > $5 AND %s @@ $6', reads) ELSE reads || ' @@ $6' END,
-        CASE WHEN path IS NOT NULL THEN format(' AND n.document_id IN (SELECT d.id FROM %s AS d WHERE d.metadata @@ $7)', c.documents) ELSE '' END)
-        INTO found USING (match).pattern, CASE WHEN (match).whole IS NOT NULL THEN lore._bm25_having(c, (match).beginning, NULL, path) END, (match).whole,
-            CASE WHEN known.built_to IS NOT NULL THEN lore._bm25_having(c, likely, NULL, path) END, known.built_to, (match).stems, path;
+        CASE WHEN documents IS NOT NULL THEN ' AND n.document_id = ANY ($7)' ELSE '' END)
+        INTO found USING (match).pattern, CASE WHEN (match).whole IS NOT NULL THEN lore._bm25_having(c, (match).beginning, NULL, documents) END, (match).whole,
+            CASE WHEN known.built_to IS NOT NULL THEN lore._bm25_having(c, likely, NULL, documents) END, known.built_to, (match).stems, documents;
     RETURN found;
 END
 $$;
 
-COMMENT ON FUNCTION lore._begun(lore._collection, lore._match, jsonpath) IS
+COMMENT ON FUNCTION lore._begun(lore._collection, lore._match, bigint[]) IS
     'The chunks of a BM25 index that have a word which begins so, or that word itself. Without a vocabulary every text is read.';
 
-REVOKE ALL ON FUNCTION lore._bm25_having(lore._collection, text, bigint[], jsonpath), lore._bm25_matching(lore._collection, lore._match, jsonpath),
-    lore._begun(lore._collection, lore._match, jsonpath) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._bm25_having(lore._collection, text, bigint[], jsonpath), lore._bm25_matching(lore._collection, lore._match, jsonpath),
-    lore._begun(lore._collection, lore._match, jsonpath) TO lore_reader;
+REVOKE ALL ON FUNCTION lore._bm25_having(lore._collection, text, bigint[], bigint[]), lore._bm25_matching(lore._collection, lore._match, bigint[]),
+    lore._begun(lore._collection, lore._match, bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._bm25_having(lore._collection, text, bigint[], bigint[]), lore._bm25_matching(lore._collection, lore._match, bigint[]),
+    lore._begun(lore._collection, lore._match, bigint[]) TO lore_reader;

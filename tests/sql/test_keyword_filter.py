@@ -45,12 +45,12 @@ def filled(db, keyword):
     return keyword
 
 
-def scored(db, k, filter=None):
+def scored(db, k, filter=None, query=QUERY, match="any"):
     """Keys and scores of the keyword arm, by key."""
     rows = db.execute(
-        "SELECT d.key, s.score, d.metadata FROM lore.keyword_scores('c', %s, %s, filter => %s) AS s "
+        "SELECT d.key, s.score, d.metadata FROM lore.keyword_scores('c', %s, %s, filter => %s, match => %s) AS s "
         "JOIN lore_data.c_chunks AS c ON c.id = s.chunk_id JOIN lore_data.c_documents AS d ON d.id = c.document_id",
-        [QUERY, k, None if filter is None else json.dumps(filter)],
+        [query, k, None if filter is None else json.dumps(filter), match],
     ).fetchall()
     return {key: score for key, score, _ in rows}
 
@@ -82,3 +82,15 @@ def test_a_hybrid_search_beside_a_filter_gives_k_rows_and_prints_the_statement_t
             printed = db.execute(f"SELECT key, score FROM ({statement}) AS s".encode()).fetchall()
             assert [key for key, _ in printed] == [key for key, _ in found]
             assert [score for _, score in printed] == pytest.approx([score for _, score in found])
+
+
+def test_what_must_match_beside_a_filter_is_what_matches_and_passes(db, filled):
+    for match, query in {"all": "valve water gauge", "phrase": "water valve", "prefix": "water val"}.items():
+        everything = scored(db, 3000, query=query, match=match).keys()
+        assert len(everything) > 150, match
+        for condition, filter in FILTERS.items():
+            keys = {
+                key for (key,) in db.execute(f"SELECT n::text FROM generate_series(1, 3000) AS n WHERE {condition}")
+            }
+            assert scored(db, 3000, filter, query, match).keys() == everything & keys, (match, condition)
+            assert len(scored(db, 5, filter, query, match)) == min(5, len(everything & keys)), (match, condition)
