@@ -43,5 +43,25 @@ $$;
 COMMENT ON FUNCTION lore._candidates(lore._collection, text, text, text) IS
     'The union of the arms as a subquery: id, document, ordinal, words and distance of each chunk.';
 
-REVOKE ALL ON FUNCTION lore._worded_text(lore._collection), lore._candidates(lore._collection, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lore._worded_text(lore._collection), lore._candidates(lore._collection, text, text, text) TO lore_reader;
+CREATE FUNCTION lore._most_rows(
+    collection lore._collection,
+    path       jsonpath,                    -- of the filter; NULL is none
+    wanted     lore._search_options
+) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    documents bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS d%s LIMIT $2) AS few', (collection).documents, CASE WHEN path IS NOT NULL THEN ' WHERE d.metadata @@ $1' ELSE '' END)
+        INTO documents USING path, wanted.k;
+    RETURN least(wanted.k, documents * wanted.per_document);
+END
+$$;
+
+COMMENT ON FUNCTION lore._most_rows(lore._collection, jsonpath, lore._search_options) IS
+    'Rows that a search can have at most: fewer than k where fewer documents are there, or pass the filter.';
+
+REVOKE ALL ON FUNCTION lore._most_rows(lore._collection, jsonpath, lore._search_options), lore._worded_text(lore._collection), lore._candidates(lore._collection, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lore._most_rows(lore._collection, jsonpath, lore._search_options), lore._worded_text(lore._collection), lore._candidates(lore._collection, text, text, text) TO lore_reader;

@@ -83,7 +83,7 @@ BEGIN
         END IF;
         PERFORM lore._check(found.error);
         hits := found.hits;
-        EXIT WHEN cardinality(hits) >= wanted.k;
+        EXIT WHEN cardinality(hits) >= wanted.k OR cardinality(hits) >= lore._most_rows(c, path, wanted);
         IF c.searched <> 'exact' AND wanted.mode <> 'keyword' AND wanted.match IN ('any', 'fuzzy') THEN  -- an index can stop before k chunks have passed the filter
             c.searched := 'exact';
             wide := greatest(wide, 100);

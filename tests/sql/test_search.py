@@ -181,3 +181,23 @@ def test_bm25_scores_of_the_index_are_those_of_the_operator(db):
     ).fetchall()
     assert len(rows) == 3
     assert all(score == pytest.approx(true, rel=0.1) for score, true in rows)
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector"])
+def test_a_search_does_not_look_wider_for_documents_that_are_not_there(db, keyword, mode):
+    db.execute("SELECT lore.create_collection('books', keyword => %s, chunk_size => 8)", [keyword])
+    for key in "ab":
+        text = "\n\n".join(f"Storage is told of on page {n}." for n in range(120))
+        db.execute("SELECT lore.add('books', %s, %s, %s)", [key, text, json.dumps({"book": key})])
+    filtered = ', filter => \'{"book": "b"}\''
+    for options, keys in (("", ["a", "b"]), (filtered, ["b"]), (", per_document => 3", ["a", "b"])):
+        asked = f"SELECT key FROM lore.search('books', 'storage', mode => '{mode}'{options})"
+        assert sorted({key for (key,) in db.execute(asked)}) == keys  # planned now
+        with db.transaction():
+            db.execute("SET LOCAL track_functions = 'all'")
+            runs = [
+                db.execute("SELECT pg_stat_get_xact_function_calls('lore._run_planned'::regproc)").fetchone()[0]
+                for _ in (1, 2)
+                if db.execute(asked)
+            ]
+        assert runs[1] - runs[0] == 1, options
