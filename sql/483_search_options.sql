@@ -48,6 +48,8 @@ BEGIN
         PERFORM lore._raise('LO103', format('expand is "%s"', left(w.expand, 60)), 'expand is queries or hypothetical, or NULL for none.');
     ELSIF w.expand IS NOT NULL AND query IS NULL THEN
         PERFORM lore._raise('LO103', 'there is no query to expand', 'Pass the text of the query, with its vector if you like, or leave expand out.');
+    ELSIF w.rerank IS NOT NULL AND query IS NULL THEN
+        PERFORM lore._raise('LO103', 'there is no query to rerank by', 'Pass the text of the query beside its vector, or leave rerank out.');
     ELSIF w.expand = 'hypothetical' AND w.mode = 'keyword' THEN
         PERFORM lore._raise('LO103', 'expand => ''hypothetical'' changes the vector of a query, which mode => ''keyword'' does not look at', 'Take another mode, or expand => ''queries''.');
     END IF;

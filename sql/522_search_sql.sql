@@ -120,6 +120,9 @@ DECLARE
     c lore._collection := lore._open($1);
     e lore._expansion := ROW($9, ROW($3, CASE WHEN $2 IS NULL THEN 'vector' ELSE $4 END, $5, $6, $7, $8, $10, $11, $12, $13, $14, $15, $16, NULL)::lore._search_options);
 BEGIN
+    IF $2 IS NULL AND $9 IS NULL THEN
+        RETURN NULL;
+    END IF;
     PERFORM lore._require_search($2, e.wanted);
     PERFORM lore._require_vector(c, $9);
     IF $14 IS NOT NULL THEN
@@ -130,7 +133,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.search_sql(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) IS
-    'The statement that lore.search runs with the same arguments, to read, run and change; where it leaves fewer than k rows, lore.search may run it again with more candidates, or exactly. With expand a language model writes what is searched beside the query, and it stands in the statement. Raises what lore.search raises.';
+    'The statement that lore.search runs with the same arguments, to read, run and change; where it leaves fewer than k rows, lore.search may run it again with more candidates, or exactly. With expand a language model writes what is searched beside the query, and it stands in the statement. NULL query without a vector gives NULL. Raises what lore.search raises.';
 
 REVOKE ALL ON FUNCTION lore._search_sql(lore._collection, text, vector, lore._search_options), lore._joined(lore._collection, text, vector, lore._search_options),
     lore._search_expanded(lore._collection, text, vector, lore._search_options), lore.search_sql(text, text, integer, text, jsonb, text, integer, integer, vector, text, double precision, integer, jsonb, text, text, text) FROM PUBLIC;

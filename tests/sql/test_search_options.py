@@ -104,3 +104,14 @@ def test_a_reranker_that_is_not_there_is_told_though_there_is_nothing_to_rerank(
         assert fails(search, [collection, mode, "absent", given]) == "LO201"
         found = db.execute(search, [collection, mode, "default", given]).fetchall()
         assert bool(found) == (collection == "manual" and not options)
+
+
+def test_without_a_query_there_is_nothing_to_rerank_by_and_no_statement(db, manual, fails):
+    vector = ", vector => lore.embed('reclaim storage')"
+    for call in ("search('manual'", "search_sql('manual'", "explain_search('manual'", "search_all('{manual}'"):
+        assert fails(f"SELECT lore.{call}, NULL, rerank => 'default'{vector})") == "LO103"
+    for options in ("", ", mode => 'keyword'", ", rerank => 'default'"):
+        assert db.execute(f"SELECT lore.search_sql('manual', NULL{options})").fetchone() == (None,)
+        assert db.execute(f"SELECT count(*) FROM lore.search('manual', NULL{options})").fetchone() == (0,)
+    statement = db.execute(f"SELECT lore.search_sql('manual', NULL{vector})").fetchone()[0]
+    assert db.execute(statement.encode()).fetchone()[1] == "vacuum"
