@@ -18,7 +18,7 @@ DECLARE
     given  text := format('SELECT n.id, -%1$s.bm25_get_current_score() AS score, n.document_id FROM %2$s AS n ORDER BY n.search OPERATOR(%1$s.<@>) %1$s.to_bm25query($1, %3$L)',
         c.keyword_schema, c.chunks, c.keyword_index);
     share  double precision := CASE WHEN path IS NULL THEN 1.5 WHEN among IS NULL THEN c.share ELSE greatest(1, cardinality(among)) / lore._estimated_rows(c.documents)::float8 END;
-    tried  bigint := ceil(1.5 * k / share);  -- chunks that the index gives
+    tried  bigint := greatest(1, ceil(1.5 * k / share));  -- chunks that the index gives
     most   bigint;
     few    boolean := false;
     ids    bigint[];

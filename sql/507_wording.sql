@@ -63,13 +63,16 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM lore._require_query(query);
+    IF array_ndims(texts) > 1 THEN
+        PERFORM lore._raise('LO103', format('the array of texts has %s dimensions', array_ndims(texts)), 'Pass a one-dimensional array.');
+    END IF;
     asked := lore._query_words(lore._open($1), query);
     RETURN lore._wording(asked.words, asked.weights, texts);
 END
 $$;
 
 COMMENT ON FUNCTION lore.wording_scores(text, text, text[]) IS
-    'How much of a query''s wording stands in each of some texts: its words, each by its rarity, and again for each two and three of them in a row. Raises LO101 empty query, LO203 unknown collection.';
+    'How much of a query''s wording stands in each of some texts: its words, each by its rarity, and again for each two and three of them in a row. Raises LO101 empty query, LO103 array of arrays, LO203 unknown collection.';
 
 REVOKE ALL ON FUNCTION lore._query_words(lore._collection, text), lore._wording(text[], double precision[], text[]),
     lore.wording_scores(text, text, text[]) FROM PUBLIC;

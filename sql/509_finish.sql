@@ -47,7 +47,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c       lore._collection := lore._open($1);
-    gains   double precision[];             -- of a chunk that comes again, NULL
+    ids     bigint[];
+    gains   double precision[];             -- of a chunk that comes again, or is NULL, NULL
     vectors lore._vectors.vectors%TYPE;
 BEGIN
     IF $4 < 1 THEN
@@ -55,10 +56,10 @@ BEGIN
     ELSIF $5 IS NULL OR $5 NOT BETWEEN 0 AND 1 THEN
         PERFORM lore._raise('LO103', format('diversity is %s', coalesce($5::text, 'NULL')), 'diversity is 0 to 1.');
     END IF;
-    EXECUTE format('SELECT array_agg(CASE WHEN u.again = 1 THEN u.score END ORDER BY u.n), array_agg(c.embedding ORDER BY u.n)
+    EXECUTE format('SELECT array_agg(u.id ORDER BY u.n), array_agg(CASE WHEN u.again = 1 AND u.id IS NOT NULL THEN u.score END ORDER BY u.n), array_agg(c.embedding ORDER BY u.n)
         FROM (SELECT a.*, row_number() OVER (PARTITION BY a.id ORDER BY a.n) AS again FROM unnest($1, $2) WITH ORDINALITY AS a(id, score, n)) AS u LEFT JOIN %s AS c USING (id)', c.chunks)
-        INTO gains, vectors USING $2, $3;
-    RETURN QUERY SELECT $2[d.n], d.place::integer FROM unnest(lore._diverse(gains, vectors, $4, $5)) WITH ORDINALITY AS d(n, place);
+        INTO ids, gains, vectors USING $2, $3;
+    RETURN QUERY SELECT ids[d.n], d.place::integer FROM unnest(lore._diverse(gains, vectors, $4, $5)) WITH ORDINALITY AS d(n, place);
 END
 $$;
 

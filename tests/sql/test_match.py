@@ -195,6 +195,14 @@ def test_another_way_to_match_is_refused(db, manual, fails):
         assert fails("SELECT * FROM lore.keyword_scores('manual', 'text', match => %s)", [match]) == "LO103"
 
 
+def test_the_best_k_are_the_first_k_of_all_and_none_for_0(db, village):
+    for match in ("any", "all", "phrase", "prefix", "fuzzy"):
+        for filter in ({}, {"n": {"$gte": 50}}, {"n": -1}):
+            every = found(db, "steam pumps", match, k=2147483647, filter=filter)
+            for k in (0, 1, 7):
+                assert found(db, "steam pumps", match, k=k, filter=filter) == every[:k]
+
+
 def test_a_number_of_rows_that_cannot_be_is_refused(db, manual, fails):
     for k in (None, -1):
         assert fails("SELECT * FROM lore.keyword_scores('manual', 'text', %s)", [k]) == "LO103"

@@ -43,6 +43,10 @@ def test_of_chunks_that_are_not_there_or_have_no_score_no_row_is_made_up(db, man
         assert rows and (None,) not in rows
     rows = db.execute("SELECT chunk_id FROM lore.diverse('manual', '{1,99,2}', '{1,0.9,0.5}')").fetchall()
     assert {1, 2} <= {row[0] for row in rows}
+    rows = db.execute("SELECT chunk_id, place FROM lore.diverse('manual', '{1,NULL,2}', '{1,0.9,0.5}')").fetchall()
+    assert rows == [(1, 1), (2, 2)]
+    rows = db.execute("SELECT chunk_id FROM lore.diverse('manual', '{{1,2},{3,4}}', '{{4,3},{2,1}}')").fetchall()
+    assert {row[0] for row in rows} == {1, 2, 3, 4}
 
 
 def test_neighbours_bring_the_text_around_a_chunk(db, keyword):

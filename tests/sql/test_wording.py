@@ -40,6 +40,7 @@ def test_null_gives_null_and_any_text_is_only_text(db, manual, fails):
         assert len(scores(db, query, ["(((", query])) == 2
     assert db.execute(SCORES, ["cats", ["Cats purr.", None, ""]]).fetchone()[0][1:] == [0, 0]
     assert fails("SELECT lore.wording_scores('manual', '', '{a}')") == "LO101"
+    assert fails("SELECT lore.wording_scores('manual', 'a', '{{a,b},{c,d}}')") == "LO103"
 
 
 def test_of_chunks_with_the_same_words_the_one_with_their_order_comes_first(db, keyword):
