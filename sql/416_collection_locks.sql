@@ -6,12 +6,14 @@ CREATE FUNCTION lore._may_wait(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    here constant oid := (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database());
 BEGIN
-    -- Who writes waits for nobody that only reads.
-    IF EXISTS (SELECT FROM pg_locks AS l WHERE l.pid <> pg_backend_pid() AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock'
+    -- Who writes waits for nobody that only reads: that is who builds, alters or drops.
+    IF EXISTS (SELECT FROM pg_locks AS l WHERE l.database = here AND l.pid <> pg_backend_pid() AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock'
                AND (l.classid, l.objid, l.objsubid) = (hashtext('lore collection')::oid, hashtext(collection)::oid, 2))
-       AND EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = pg_backend_pid() AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-               AND l.relation IN (to_regclass(format('lore_data.%I', collection || '_documents')), to_regclass(format('lore_data.%I', collection || '_chunks')))) THEN
+       AND EXISTS (SELECT FROM pg_locks AS l WHERE l.database = here AND l.pid = pg_backend_pid()
+                   AND l.relation IN (to_regclass(format('lore_data.%I', collection || '_documents')), to_regclass(format('lore_data.%I', collection || '_chunks')))) THEN
         PERFORM lore._raise('LO305', format('another session builds an index of collection "%s", or alters it, and may wait for this transaction, which has read it', collection),
             'Run the transaction again; COMMIT between a search and what writes lets it wait.');
     END IF;

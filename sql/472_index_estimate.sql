@@ -11,12 +11,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     -- hnsw: rows a page = floor(8160 / (vector + 12 m + 96)), a row over a page takes as many as it needs; in memory each row holds its
     -- vector and 2 m neighbours of 16 bytes on the lowest layer, m on each of the others, which a share of 1 / m rows reaches.
+    -- ivfflat: pgvector takes 50 rows a list, with a bound of 4 bytes for each of them and each list, and refuses to do with less.
     SELECT CASE WHEN kind IN ('hnsw', 'hnsw_bit') THEN 8192 * ceil(CASE WHEN row_bytes > 8160 THEN rows * ceil(row_bytes / 8160.0) ELSE rows / floor(8160.0 / row_bytes) END)
                 WHEN kind = 'ivfflat' THEN 8192 * ceil(rows / greatest(floor(8160.0 / (payload + 24)), 0.25)) + 8192 * lists
                 WHEN kind = 'diskann' THEN rows * (36 + dimensions * bits / 8 + 8 * neighbors) * 1.02
                 WHEN kind = 'vchordrq' THEN rows * (dimensions * 4 + dimensions / 8 + 64) ELSE 0 END::bigint,
            CASE WHEN kind IN ('hnsw', 'hnsw_bit') THEN rows * (payload + 33 * m + 160)
-                WHEN kind = 'ivfflat' THEN lists::bigint * 50 * payload
+                WHEN kind = 'ivfflat' THEN greatest(10000, 50 * lists::bigint) * (payload + 8) + lists * (2 * payload + 4 * dimensions::bigint) + (4 * lists::bigint + 8) * least(rows, greatest(10000, 50 * lists::bigint)) + 4 * lists::bigint * lists
                 WHEN kind = 'diskann' THEN rows * (36 + dimensions * bits / 8 + 8 * neighbors)
                 WHEN kind = 'vchordrq' THEN lists::bigint * 256 * dimensions * 4 ELSE 0 END::bigint
     FROM (SELECT CASE WHEN kind = 'hnsw_bit' THEN dimensions / 4 + 8 ELSE 2 * dimensions END AS payload, coalesce((options ->> 'm')::integer, 12) AS m, coalesce((options ->> 'lists')::integer, lore._lists(rows)) AS lists,
@@ -92,6 +93,7 @@ BEGIN
     RETURN QUERY
         SELECT n.kind, size, b.index_bytes, b.build_bytes, n.kind = auto,
                CASE WHEN k.max_dimensions < c.dimensions THEN format('takes at most %s dimensions', k.max_dimensions)
+                    WHEN k.kind IS NOT NULL AND c.dimensions = 1 THEN 'is not made for vectors of one dimension'
                     WHEN k.extension IS NOT NULL AND lore._schema_of(k.extension) IS NULL THEN format('needs the extension %s', k.extension)
                     WHEN b.index_bytes > memory / 2 AND n.kind = 'hnsw' THEN 'larger than half of effective_cache_size: slow where it is not in memory' END
         FROM unnest(ARRAY['exact', 'hnsw', 'hnsw_bit', 'ivfflat', 'diskann', 'vchordrq']) WITH ORDINALITY AS n(kind, place),

@@ -90,7 +90,28 @@ $$;
 
 COMMENT ON FUNCTION lore._index_memory(text, bigint, integer, jsonb) IS 'The maintenance_work_mem that an index is built with: what it needs, of a quarter of the memory at most.';
 
+CREATE FUNCTION lore._require_memory(
+    rows       bigint,
+    dimensions integer,
+    options    jsonb
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given  bigint := pg_size_bytes(lore._index_memory('ivfflat', rows, dimensions, options));
+    needed bigint := (SELECT b.build_bytes FROM lore._index_bytes('ivfflat', rows, dimensions, options) AS b);
+BEGIN
+    IF needed > given THEN  -- pgvector's own error comes after it has read the sample, and names no way out
+        PERFORM lore._raise('LO103', format('an ivfflat index of %s lists takes %s of memory to build, and may take %s', coalesce(options ->> 'lists', lore._lists(rows)::text),
+            pg_size_pretty(needed), pg_size_pretty(given)), 'Pass fewer with options => ''{"lists": 1000}'', or raise maintenance_work_mem, or effective_cache_size, of which a quarter may be taken.');
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION lore._require_memory(bigint, integer, jsonb) IS 'Raises LO103 for more lists of an ivfflat index than memory can hold while it is built.';
+
 REVOKE ALL ON FUNCTION lore._index_options(text, bigint, jsonb), lore._index_definition(lore._collection, text, jsonb, bigint, text, text, text),
-    lore._index_memory(text, bigint, integer, jsonb) FROM PUBLIC;
+    lore._index_memory(text, bigint, integer, jsonb), lore._require_memory(bigint, integer, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore._index_options(text, bigint, jsonb), lore._index_definition(lore._collection, text, jsonb, bigint, text, text, text),
-    lore._index_memory(text, bigint, integer, jsonb) TO lore_reader;
+    lore._index_memory(text, bigint, integer, jsonb), lore._require_memory(bigint, integer, jsonb) TO lore_reader;

@@ -86,6 +86,9 @@ DECLARE
     fields text[] := '{}';                  -- that get labels
 BEGIN
     PERFORM lore._index_options(chosen, size, $3), lore._require_kind(c, chosen, size);
+    IF chosen = 'ivfflat' THEN
+        PERFORM lore._require_memory(size, c.dimensions, $3);
+    END IF;
     IF chosen = 'diskann' THEN
         fields := CASE WHEN $3 ? 'labels' THEN ARRAY(SELECT DISTINCT jsonb_array_elements_text($3 -> 'labels')) ELSE lore._categories(c, c.filterable) END;
     END IF;

@@ -125,6 +125,12 @@ AS $$
     FROM state AS s JOIN lore_data.collections AS c ON c.name = s.collection_name JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id
     WHERE s.valid AND s.rows > 2 * (v.tuning ->> 'rows')::bigint
     UNION ALL
+    SELECT 'warning', format('the index of collection "%s" finds %s of the nearest chunks at most, where lore.tune was to reach %s', s.collection_name, b.recall, v.tuning ->> 'target'),
+           'Build an index of more links, or of another kind, with lore.build_index, and tune that; or accept a lower target.'
+    FROM state AS s JOIN lore_data.collections AS c ON c.name = s.collection_name JOIN lore_data.vector_indexes AS v ON v.collection_id = c.id,
+         LATERAL (SELECT min((e ->> 'recall')::numeric) AS recall FROM jsonb_array_elements(v.tuning -> 'bands') AS e) AS b
+    WHERE s.valid AND b.recall < (v.tuning ->> 'target')::numeric
+    UNION ALL
     SELECT 'warning', format('collection "%s" %s%s', s.collection_name, s.reason, CASE WHEN s.kind = 'exact' OR NOT s.valid THEN ': searches read every vector' ELSE '' END),
            format('SELECT * FROM lore.maintain(%L), or pglore index %s, which lets others write meanwhile.', s.collection_name, s.collection_name)
     FROM state AS s WHERE s.reason IS NOT NULL

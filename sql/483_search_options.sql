@@ -73,14 +73,16 @@ CREATE FUNCTION lore._require_vector(
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    numbers constant real[] := embedding::real[];
 BEGIN
-    IF cardinality(embedding::real[]) <> (collection).dimensions THEN
-        PERFORM lore._raise('LO205', format('the vector has %s dimensions, those of collection "%s" have %s', cardinality(embedding::real[]),
+    IF cardinality(numbers) <> (collection).dimensions THEN
+        PERFORM lore._raise('LO205', format('the vector has %s dimensions, those of collection "%s" have %s', cardinality(numbers),
             (collection).name, (collection).dimensions), format('Embed the query with model "%s".', (collection).model));
-    ELSIF 65504::real < ANY (embedding::real[]) OR -65504::real > ANY (embedding::real[]) THEN  -- the same whether there is an index or not
+    ELSIF 65504::real < ANY (numbers) OR -65504::real > ANY (numbers) THEN  -- the same whether there is an index or not
         PERFORM lore._raise('LO103', 'a number of the vector is beyond 65,504, the largest of the half precision that indexes hold',
             CASE (collection).metric WHEN 'l2' THEN 'Pass a vector that is as long as those of the collection.' ELSE 'Scale the vector: the order comes from its direction.' END);
-    ELSIF (collection).metric <> 'l2' AND 0.0001::real > ALL (embedding::real[]) AND -0.0001::real < ALL (embedding::real[]) THEN
+    ELSIF (collection).metric <> 'l2' AND 0.0001::real > ALL (numbers) AND -0.0001::real < ALL (numbers) THEN
         -- The cosine of zeros is not a number, nor is then any score; what is nearly zero is zero in half precision.
         PERFORM lore._raise('LO103', 'all numbers of the vector are 0, or nearer to 0 than 0.0001, which has no direction to compare',
             format('Embed the query with model "%s", or scale the vector.', (collection).model));

@@ -505,6 +505,23 @@ def test_the_estimate_of_an_index_is_close_to_its_size(db):
     assert db.execute("SELECT index_kind FROM lore.index_estimate('points', rows => 10000000) WHERE chosen").fetchone()
 
 
+def test_an_inverted_file_is_built_with_the_memory_that_it_needs(db, fails):
+    points(db, rows=4000)
+    db.execute("SET maintenance_work_mem = '1MB'")
+    built = db.execute("SELECT index_kind FROM lore.build_index('points', 'ivfflat', '{\"lists\": 300}')")
+    assert built.fetchone() == ("ivfflat",)
+    for function in ("build_index", "index_sql"):  # 4 GB
+        assert fails(f"SELECT * FROM lore.{function}('points', 'ivfflat', '{{\"lists\": 32768}}')") == "LO103"
+
+
+def test_an_estimate_says_what_cannot_be_built(db):
+    db.execute("SELECT lore.create_collection('numbers')")
+    notes = "SELECT array_agg(note) FROM lore.index_estimate('numbers', rows => 5000) WHERE index_kind LIKE 'hnsw%'"
+    assert db.execute(notes).fetchone() == ([None, None],)
+    db.execute("UPDATE lore_data.collections SET dimensions = 1")
+    assert db.execute(notes).fetchone() == (["is not made for vectors of one dimension"] * 2,)
+
+
 def test_a_writer_cannot_build(db, role, connect):
     points(db, rows=10)
     for call in ("lore.build_index('points', 'hnsw')", "lore.maintain()"):

@@ -171,6 +171,17 @@ def test_a_collection_that_has_outgrown_its_tuning_is_told_of(db):
     assert db.execute(findings).fetchall() == []
 
 
+def test_an_index_that_could_not_reach_its_target_is_told_of(db):
+    points(db, rows=1000)
+    db.execute("SELECT lore.build_index('points', 'hnsw')")
+    db.execute("SELECT lore.tune('points', 0.9, sample => 20)")
+    findings = "SELECT severity, finding FROM lore.doctor() WHERE finding LIKE '%at most, where lore.tune%'"
+    assert db.execute(findings).fetchall() == []
+    db.execute("UPDATE lore_data.vector_indexes SET tuning = jsonb_set(tuning, '{bands,0,recall}', '0.8123')")
+    ((severity, finding),) = db.execute(findings).fetchall()
+    assert severity == "warning" and "0.8123 of the nearest chunks" in finding and "was to reach 0.9" in finding
+
+
 def test_queries_from_outside_can_be_given(db, kind):
     vectors = [json.dumps([1.0] + [0.0] * 383), json.dumps([0.0] * 383 + [1.0])]
     assert recall(db, queries=vectors)[3] == 2
