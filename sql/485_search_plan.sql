@@ -86,6 +86,7 @@ DECLARE
     share     double precision;             -- of the documents, that pass the filter
     spared    double precision;             -- microseconds that exact search takes
     given     double precision;             -- rows that the index gives until enough have passed
+    band      jsonb;
     l         lore._sought;
 BEGIN
     IF path IS NOT NULL THEN
@@ -105,8 +106,9 @@ BEGIN
     END IF;
     share := coalesce(c.share, 1);
     -- Of the bands that lore.tune measured, the one with the largest share of rows that is not above this filter's.
-    c.effort := (SELECT (b ->> 'effort')::integer FROM jsonb_array_elements(c.tuning -> 'bands') AS b
-                 ORDER BY (b ->> 'share')::float8 <= share DESC, CASE WHEN (b ->> 'share')::float8 <= share THEN -(b ->> 'share')::float8 ELSE (b ->> 'share')::float8 END LIMIT 1);
+    band := (SELECT b FROM jsonb_array_elements(c.tuning -> 'bands') AS b
+             ORDER BY (b ->> 'share')::float8 <= share DESC, CASE WHEN (b ->> 'share')::float8 <= share THEN -(b ->> 'share')::float8 ELSE (b ->> 'share')::float8 END LIMIT 1);
+    c.effort := band ->> 'effort';
     IF c.effort IS NOT NULL AND c.searched IN ('hnsw_bit', 'diskann') THEN
         c.effort := least(1000, ceil(c.effort * sqrt(greatest(1, wide / (c.tuning ->> 'k')::float8))));  -- tuned for fewer rows
     END IF;
@@ -117,7 +119,9 @@ BEGIN
         spared := 2 * share * lore._estimated_rows(c.chunks) + CASE WHEN c.indexed OR c.narrowed IS NOT NULL THEN share ELSE 0.5 END * documents;
         SELECT * INTO l FROM lore._sought(c, filter, share);
         given := lore._fetched(c.searched, c.effort, wide, true) * l.share / share;
-        IF spared < 2 * 13 * given THEN  -- the share is a guess, and a wrong one costs exact search less
+        IF spared < 2 * 13 * given  -- the share is a guess, and a wrong one costs exact search less
+           -- What lore.tune measured, where it had to look at much.
+           OR (band ->> 'exact_ms')::float8 * share / (band ->> 'share')::float8 + (CASE WHEN c.indexed OR c.narrowed IS NOT NULL THEN 0 ELSE 0.0003 * documents END) < (band ->> 'ms')::float8 THEN
             c.searched := 'exact';
             RETURN c;
         END IF;

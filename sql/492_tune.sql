@@ -25,7 +25,10 @@ DECLARE
     low     integer;                        -- does not reach it
     high    integer;                        -- does
     found   jsonb := '[]';
+    band    jsonb;
     beyond  double precision;               -- unseen, at the effort found
+    exact   lore._collection := c;
+    spared  double precision;               -- milliseconds of an exact search with such a filter
     m       record;
 BEGIN
     PERFORM lore._require_sample($3, $4, $5);
@@ -79,8 +82,19 @@ BEGIN
             -- Upwards by doubling, downwards by halves of the ratio.
             c.effort := CASE WHEN reached IS NULL THEN least(high, 2 * c.effort) ELSE greatest(low + 1, least(high - 1, round(sqrt(greatest(low, 1)::float8 * high))))::integer END;
         END LOOP;
-        found := found || jsonb_build_object('share', share, 'effort', effort, 'recall', round(recall::numeric, 4), 'ms', round(ms::numeric, 3), 'unseen', round(beyond::numeric, 4));
+        band := jsonb_build_object('share', share, 'effort', effort, 'ms', round(ms::numeric, 3), 'unseen', round(beyond::numeric, 4));
+        IF share < 1 THEN
+            exact.searched := 'exact';
+            exact.effort := NULL;
+            spared := (SELECT e.ms FROM lore._measured(exact, few[:20], $3, lore._share_condition(share), NULL) AS e);
+            band := band || jsonb_build_object('exact_ms', round(spared::numeric, 3));
+            IF spared < ms THEN
+                SELECT NULL, 1, spared, true INTO effort, recall, ms, reached;
+            END IF;
+        END IF;
+        found := found || (band || jsonb_build_object('recall', round(recall::numeric, 4)));
         RETURN NEXT;
+        effort := (band ->> 'effort')::integer;
     END LOOP;
     IF copied > 0 THEN
         EXECUTE format('DROP TABLE %s', (twin.collection).chunks);
@@ -91,7 +105,7 @@ END
 $$;
 
 COMMENT ON FUNCTION lore.tune(text, double precision, integer, integer, vector[]) IS
-    'Finds the least effort of the vector index that reaches a recall at k, without a filter and for filters that let a half and a tenth of the rows pass, and keeps it: lore.search uses it from then on. Without queries, a graph (hnsw, hnsw_bit) is built once more without some of the chunks, which are then queries that it does not know; of more than 400,000 chunks, with a quarter of them. reached is false where even the most effort falls short. Raises LO103 argument out of range or no index, LO203 unknown collection, LO205 vector of another size, LO305 where the transaction cannot use the index yet, or has read the collection while another session builds one.';
+    'Finds the least effort of the vector index that reaches a recall at k, without a filter and for filters that let a half and a tenth of the rows pass, and keeps it: lore.search uses it from then on. Where an exact search of what passes such a filter is quicker, that is what lore.search does; effort is NULL then. Without queries, a graph (hnsw, hnsw_bit) is built once more without some of the chunks, which are then queries that it does not know; of more than 400,000 chunks, with a quarter of them. reached is false where even the most effort falls short. Raises LO103 argument out of range or no index, LO203 unknown collection, LO205 vector of another size, LO305 where the transaction cannot use the index yet, or has read the collection while another session builds one.';
 
 REVOKE ALL ON FUNCTION lore.tune(text, double precision, integer, integer, vector[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lore.tune(text, double precision, integer, integer, vector[]) TO lore_admin;

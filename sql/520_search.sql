@@ -91,7 +91,7 @@ BEGIN
             CONTINUE;
         END IF;
         -- Where a few documents hold most candidates, per_document leaves too little, and row-level security of what the words found: look wider.
-        EXIT WHEN (c.guarded AND cardinality(ids) >= wide) IS NOT TRUE AND NOT EXISTS (SELECT FROM unnest(hits) AS h GROUP BY h.key HAVING count(*) >= wanted.per_document);
+        EXIT WHEN (c.guarded AND cardinality(ids) >= worded) IS NOT TRUE AND NOT EXISTS (SELECT FROM unnest(hits) AS h GROUP BY h.key HAVING count(*) >= wanted.per_document);
         IF chunks IS NULL THEN
             chunks := lore._chunk_count(c);
         END IF;

@@ -63,7 +63,7 @@ def command(
     click.echo(f'Collection "{collection}": {info.index_kind}, {info.chunks} chunks.')
     if bands:
         columns = ("share that passes", "effort", "recall", "ms")
-        print_table(columns, ((f"{b.share:g}", b.effort, f"{b.recall:.3f}", f"{b.ms:.2f}") for b in bands))
+        print_table(columns, ((f"{b.share:g}", b.effort or "exact", f"{b.recall:.3f}", f"{b.ms:.2f}") for b in bands))
 
 
 def build(client: pglore.Client, statements: list[str], dsn: str | None) -> None:

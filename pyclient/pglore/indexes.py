@@ -48,7 +48,7 @@ class Band:
     """The least effort that reaches a recall where a share of the rows passes a filter."""
 
     share: float
-    effort: int
+    effort: int | None  # None where an exact search of what passes is quicker
     recall: float
     ms: float
     reached: bool
