@@ -40,11 +40,11 @@ def test_a_golden_set_is_stored_used_and_dropped(lore, pages):
 
 def test_progress_is_told_about_each_second(lore, pages):
     slow = """
-        ALTER FUNCTION lore._keyword_scores(lore._collection, text, jsonpath, integer, text) RENAME TO _quick_scores;
+        ALTER FUNCTION lore._keyword_scores(lore._collection, text, jsonb, jsonpath, integer, text) RENAME TO _quick_scores;
         CREATE FUNCTION lore._keyword_scores(
-            c lore._collection, query text, path jsonpath, k integer, match text = 'any')
+            c lore._collection, query text, filter jsonb, path jsonpath, k integer, match text = 'any')
         RETURNS TABLE (chunk_id bigint, score double precision) LANGUAGE plpgsql AS $$
-        BEGIN PERFORM pg_sleep(0.1); RETURN QUERY SELECT * FROM lore._quick_scores($1, $2, $3, $4, $5); END $$"""
+        BEGIN PERFORM pg_sleep(0.1); RETURN QUERY SELECT * FROM lore._quick_scores($1, $2, $3, $4, $5, $6); END $$"""
     with psycopg.connect(lore.connection.info.dsn, autocommit=True) as owner:
         owner.execute(slow)
     seen = []

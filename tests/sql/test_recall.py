@@ -89,6 +89,21 @@ def test_tuning_finds_the_least_effort_and_search_uses_it(db, kind):
     assert more[0] >= effort
 
 
+def test_search_compares_what_passes_where_tune_saw_that_to_be_quicker(db):
+    points(db)
+    db.execute("SELECT lore.build_index('points', 'hnsw')")
+    rows = db.execute("SELECT share, effort, recall, reached FROM lore.tune('points', 0.9, sample => 60)").fetchall()
+    assert all(found == 1 and reached for _, effort, found, reached in rows if effort is None)
+    (bands,) = db.execute("SELECT tuning -> 'bands' FROM lore_data.vector_indexes").fetchone()
+    assert all("ms" in band and ("exact_ms" in band) == (band["share"] < 1) for band in bands)
+    half = '{"part": {"$lt": 50}}'
+    for exact_ms, searched in ((0.1, "exact"), (50, "hnsw")):
+        seen = json.dumps([{"share": share, "effort": 80, "ms": 5, "exact_ms": exact_ms} for share in (1, 0.5, 0.1)])
+        db.execute("UPDATE lore_data.vector_indexes SET tuning = jsonb_set(tuning, '{bands}', %s)", [seen])
+        found, way = recall(db, sample=20, filter=half)[:2]
+        assert way == searched and found > (0.999 if way == "exact" else 0.8)
+
+
 @pytest.mark.parametrize("graph", ["hnsw", "hnsw_bit"])
 def test_what_is_tuned_for_many_rows_does_for_few(db, graph):
     points(db, rows=3000)
