@@ -40,7 +40,8 @@ def test_a_golden_set_is_stored_used_and_dropped(lore, pages):
 
 def test_progress_is_told_about_each_second(lore, pages):
     slow = """
-        ALTER FUNCTION lore._keyword_scores(lore._collection, text, jsonb, jsonpath, integer, text) RENAME TO _quick_scores;
+        ALTER FUNCTION lore._keyword_scores(lore._collection, text, jsonb, jsonpath, integer, text)
+            RENAME TO _quick_scores;
         CREATE FUNCTION lore._keyword_scores(
             c lore._collection, query text, filter jsonb, path jsonpath, k integer, match text = 'any')
         RETURNS TABLE (chunk_id bigint, score double precision) LANGUAGE plpgsql AS $$
