@@ -130,7 +130,7 @@ def test_tuning_foresees_what_new_queries_find_by_a_graph_that_does_not_know_the
     db.execute("SELECT lore.build_index('points', %s, '{\"m\": 4, \"ef_construction\": 20}')", [graph])
     claimed, effort = db.execute("SELECT recall, effort FROM lore.tune('points', 0.9, sample => 600)").fetchone()
     found = recall(db, sample=300, queries=fresh)
-    assert found[0] == pytest.approx(claimed, abs=0.06) and found[1:] == (graph, effort, 300)
+    assert found[0] == pytest.approx(claimed, abs=0.08) and found[1:] == (graph, effort, 300)
     tuning, left = db.execute(
         "SELECT tuning, to_regclass('lore_data.twin_' || collection_id) FROM lore_data.vector_indexes"
     ).fetchone()
